@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+#ifndef ERRGROUP_CONTEXT_HPP
+#define ERRGROUP_CONTEXT_HPP
+
+#include <version>
+#if !defined(__cpp_lib_jthread)
+#error                                                                                                            \
+    "errgroup needs std::stop_token: compile as C++20, with libstdc++ 10 or later, or libc++ -fexperimental-library"
+#endif
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include <errgroup/detail/context_node.hpp>
+#include <errgroup/detail/immortal.hpp>
+#include <errgroup/detail/ref.hpp>
+#include <errgroup/detail/time.hpp>
+#include <errgroup/error.hpp>
+
+namespace errgroup {
+
+class canceler;
+
+namespace detail {
+struct context_access;
+}
+
+/// Tells a tree of calls when to stop, and why: Go's `context.Context` without the values.
+///
+/// A context is a cheap value; copies refer to the same node of a tree. It is done when it is cancelled, when
+/// its deadline passes, or when its parent is done; never because of a child. Dropping the last reference to a
+/// derived context (copies, cancelers and descendants count) releases its timer and its link to the parent,
+/// and stops nothing: the half of Go's `defer cancel()` that cleans up is done by the destructor. A
+/// `stop_token` kept alone keeps neither the node nor its deadline.
+///
+/// Guarantees: the cause is stored before stop is requested, so whoever sees the stop sees the cause. A child
+/// is done no later than its parent, with the parent's err and cause. Stop callbacks are run with no lock
+/// held: a deadline's by the timer's thread (they must not block), a canceler's by the caller of cancel(), a
+/// failure's by the failing task's thread. Every function may be called from any thread.
+///
+///     auto [ctx, cancel] = errgroup::context().with_timeout(2s).with_cancel();
+///     if (auto stopped = ctx.sleep_for(100ms)) return stopped;
+class [[nodiscard]] context {
+ public:
+  /// Makes the background: never done. Allocates nothing.
+  context() noexcept = default;
+
+  /// Makes a context that is done, as canceled, once `token`'s stop has run its callbacks.
+  /// Throws: std::bad_alloc; never for a token that cannot be stopped, which gives the background.
+  context(std::stop_token token);
+
+  /// True from the moment the context is done on; the token's stop follows at once.
+  /// Memory ordering: acquire. Who sees true sees the cause.
+  [[nodiscard]] bool done() const noexcept { return node_ && node_->done(); }
+
+  /// Returns empty while the context is not done; errc::canceled after any cancel(), whatever its cause;
+  /// errc::deadline_exceeded after a deadline. A child's is its parent's.
+  error err() const noexcept { return node_ ? node_->err() : error(); }
+
+  /// Returns why the context is done: what cancel() was given, the group's first error, the deadline's cause;
+  /// where nothing was given, err(). As Go's `context.Cause`.
+  error cause() const noexcept { return node_ ? node_->cause() : error(); }
+
+  /// Returns the nearest deadline of this context and those it is derived from.
+  [[nodiscard]] std::optional<clock::time_point> deadline() const noexcept;
+
+  /// Returns the token that is stopped when the context is done. A background's can never be stopped.
+  [[nodiscard]] const std::stop_token& get_stop_token() const& noexcept;
+  [[nodiscard]] std::stop_token get_stop_token() && noexcept { return std::as_const(*this).get_stop_token(); }
+  operator std::stop_token() const noexcept { return get_stop_token(); }
+
+  /// Returns a child that is done at `when` at the latest, with `cause` (empty: errc::deadline_exceeded). A
+  /// parent's deadline that is no later stays in force with its own cause; one already past is done at once.
+  /// `time_point::max()` means none. The stop comes on time whether or not anyone waits for it.
+  /// Throws: std::bad_alloc; std::system_error if the process's one timer thread cannot be started.
+  context with_deadline(clock::time_point when, error cause = {}) const;
+
+  /// Returns with_deadline(now + d); a duration too large for the clock means no deadline. Throws: as above.
+  template <class Rep, class Period>
+  context with_timeout(std::chrono::duration<Rep, Period> d, error cause = {}) const {
+    return with_deadline(detail::deadline_after(d), std::move(cause));
+  }
+
+  /// Returns a child, and the function that cancels it. Throws: std::bad_alloc.
+  [[nodiscard]] std::pair<context, canceler> with_cancel() const;
+
+  /// Returns a context that is not stopped with this one, for work that must outlive it.
+  context without_cancel() const noexcept { return {}; }
+
+  /// Sleeps, as `select { case <-time.After(d): case <-ctx.Done(): }` does, done first. Empty: slept; else
+  /// cause(). Blocks: for `d`, or until the context is done.
+  template <class Rep, class Period>
+  error sleep_for(std::chrono::duration<Rep, Period> d) const {
+    return sleep_until(detail::deadline_after(d));
+  }
+
+  /// Sleeps until `when`; as sleep_for().
+  error sleep_until(clock::time_point when) const;
+
+  /// Waits on `cv` until `pred()` holds (empty; it is looked at first) or the context is done (cause()).
+  /// Preconditions: `lock` is locked; it is on return, and whenever `pred` is called.
+  /// Blocks: until `cv` is notified and `pred()` holds, or the context is done. Throws: what `pred` does.
+  template <class Lock, class Pred>
+  error wait(std::condition_variable_any& cv, Lock& lock, Pred pred) const {
+    return cv.wait(lock, get_stop_token(), std::move(pred)) ? error() : cause();
+  }
+
+ private:
+  friend struct detail::context_access;
+
+  explicit context(detail::ref<detail::context_node> node) noexcept : node_(std::move(node)) {}
+
+  detail::ref<detail::context_node> node_;  // Null: the background. This object's owner only.
+};
+
+/// Cancels the context that it was made with; Go's `CancelCauseFunc`. Copyable; a default one does nothing.
+class canceler {
+ public:
+  canceler() noexcept = default;
+
+  /// Makes the context and its descendants done, with `cause` (empty: errc::canceled). The first cancel, or
+  /// deadline, wins. Blocks: while the stop callbacks run, on this thread.
+  void operator()(error cause = errc::canceled) const noexcept {
+    if (node_) node_->cancel(std::move(cause));
+  }
+
+ private:
+  friend class context;
+
+  explicit canceler(detail::ref<detail::context_node> node) noexcept : node_(std::move(node)) {}
+
+  detail::ref<detail::context_node> node_;  // This object's owner only.
+};
+
+// Implementation
+
+namespace detail {
+
+/// Lets a group make and cancel its own context, a child of another, with one node.
+struct context_access {
+  static context child(const context& parent, clock::time_point deadline) {
+    return context(context_node::make(parent.node_, deadline));
+  }
+  static void cancel(const context& ctx, error cause) noexcept {
+    if (ctx.node_) ctx.node_->cancel(std::move(cause));
+  }
+};
+
+}  // namespace detail
+
+inline context::context(std::stop_token token) {
+  if (token.stop_possible()) node_ = detail::context_node::make({}, detail::never, {}, std::move(token));
+}
+
+inline std::optional<clock::time_point> context::deadline() const noexcept {
+  if (!node_ || node_->deadline() == detail::never) return std::nullopt;
+  return node_->deadline();
+}
+
+inline const std::stop_token& context::get_stop_token() const& noexcept {
+  static detail::immortal<std::stop_token> unstoppable;
+  return node_ ? node_->token() : unstoppable.get();
+}
+
+inline context context::with_deadline(clock::time_point when, error cause) const {
+  if (when >= (node_ ? node_->deadline() : detail::never)) return *this;
+  return context(detail::context_node::make(node_, when, std::move(cause)));
+}
+
+inline std::pair<context, canceler> context::with_cancel() const {
+  auto node = detail::context_node::make(node_);
+  return {context(node), canceler(node)};
+}
+
+inline error context::sleep_until(clock::time_point when) const {
+  if (node_) return node_->sleep_until(when);
+  while (when == detail::never) std::this_thread::sleep_for(std::chrono::hours(24));
+  std::this_thread::sleep_until(when);
+  return {};
+}
+
+}  // namespace errgroup
+
+#endif  // ERRGROUP_CONTEXT_HPP
