@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+#ifndef ERRGROUP_DETAIL_WORKER_POOL_HPP
+#define ERRGROUP_DETAIL_WORKER_POOL_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <errgroup/detail/intrusive_list.hpp>
+#include <errgroup/detail/thread.hpp>
+#include <errgroup/detail/time.hpp>
+
+namespace errgroup::detail {
+
+/// Something for a worker to run, linked into the pool's queue; at most once at a time.
+class pool_job : public list_node<pool_job> {
+ public:
+  pool_job() = default;
+  pool_job(const pool_job&) = delete;
+  pool_job& operator=(const pool_job&) = delete;
+
+  /// Runs on a worker. `ticks` is to be added to once for each task begun. Lets only a forced unwind out.
+  virtual void run(std::atomic<std::uint32_t>& ticks) = 0;
+  /// Called last, with no lock held, when the pool is done with a run of the job.
+  virtual void release() noexcept = 0;
+
+  /// To be added to when part of the queued job is done elsewhere. One writer at a time.
+  void progress() noexcept {
+    version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+ protected:
+  ~pool_job() = default;
+
+ private:
+  friend class worker_pool;
+  std::atomic<std::uint64_t> version_{0};  // By progress(); read by the looker as a hint, so relaxed.
+  std::uint64_t stamp_ = 0;                // Number of the submission. Guarded by the pool's mutex_, as are:
+  std::uint64_t seen_stamp_ = 0;           // stamp_ when last looked at.
+  std::uint64_t seen_version_ = 0;         // version_ when last looked at.
+  std::size_t runners_ = 0;                // Workers inside run().
+};
+
+/// Runs jobs on threads that it starts as needed and keeps for a while.
+///
+/// Invariant: while a job is queued, one worker has the duty to look (it is awake, napping, being woken or being
+/// started), or else max_threads workers run jobs and the next to finish looks. A looker that takes a job
+/// passes the duty on if more is queued. So a queued job never waits for a running one to end.
+///
+/// Patience: in a storm of tiny tasks a thread for each queued job would mean hundreds. While fewer workers
+/// than cores are busy, a job is taken as soon as it has been queued for one short nap, by which time the group's
+/// own wait() has run most small groups. Beyond that, a job is taken only if nothing was taken from it during a
+/// nap, which means that all who work on it are blocked, or if few workers are seen to get on with their tasks.
+class worker_pool {
+ public:
+  struct options {
+    clock::duration idle_timeout;
+    std::size_t max_threads;
+    std::string thread_name;
+    bool immortal;  // Never destroyed, so threads are detached.
+  };
+
+  explicit worker_pool(options o) : options_(std::move(o)) {}
+  worker_pool(const worker_pool&) = delete;
+  worker_pool& operator=(const worker_pool&) = delete;
+
+  /// Queues `job`. Throws: std::system_error if no thread can be started and none is idle or looking,
+  /// std::bad_alloc; then the job is not queued. Preconditions: `job` is not queued.
+  void submit(pool_job& job);
+
+  /// Takes `job` back out of the queue. False if it is not there: a worker has it.
+  bool withdraw(pool_job& job) noexcept;
+
+  /// Makes sure that someone looks, in case a thread could not be started when the duty was passed on.
+  void urge() noexcept;
+
+  /// Runs what is queued, then joins. Preconditions: not immortal; not called from a worker.
+  void shut_down() noexcept;
+
+ private:
+  struct worker : list_node<worker> {
+    std::thread thread;                   // Guarded by mutex_.
+    std::condition_variable wake;         // Waits on mutex_.
+    bool summoned = false;                // Has been given the duty. Guarded by mutex_.
+    bool parked = false;                  // In parked_, else in running_. Guarded by mutex_.
+    std::uint32_t seen_ticks = 0;         // Guarded by mutex_.
+    std::atomic<std::uint32_t> ticks{0};  // By the job it runs; read by the looker as a hint, so relaxed.
+  };
+  class leaving;
+  using lock_type = std::unique_lock<std::mutex>;
+
+  static constexpr auto nap_time = std::chrono::microseconds(20);
+  static constexpr auto patience = std::chrono::microseconds(50);
+  static constexpr int jobs_per_look = 64;  // Bounds the time for which a look holds the mutex.
+
+  void work(worker& self);
+  pool_job* find(lock_type& lock, worker& self);
+  pool_job* look(lock_type& lock, worker& self);
+  pool_job* choose(bool fresh);
+  bool park(lock_type& lock, worker& self);
+  void nap(lock_type& lock, worker& self, clock::duration d);
+  pool_job* take(pool_job& job) noexcept;
+  void summon();
+  void pass_on() noexcept;
+  std::size_t active() noexcept;
+
+  const options options_;
+  const std::size_t cores_ = std::max(1U, std::thread::hardware_concurrency());
+  std::mutex mutex_;
+  std::condition_variable ended_;   // Waits on mutex_; for threads_ == 0.
+  intrusive_list<pool_job> queue_;  // Guarded by mutex_, as is all that follows.
+  intrusive_list<worker> parked_;   // The last to park is first, and the first to be woken: its cache is warm.
+  intrusive_list<worker> running_;  // All others.
+  std::size_t threads_ = 0;         // Workers, from before their start until they leave.
+  std::size_t busy_ = 0;            // Workers inside a job.
+  bool duty_ = false;               // Someone looks.
+  bool stopping_ = false;
+  std::uint64_t submissions_ = 0;
+  std::size_t active_ = 0;  // Workers that got on with their tasks, at scanned_ at the latest.
+  clock::time_point scanned_;
+  std::thread left_;  // The last worker that left; it joins the one before it.
+};
+
+// Implementation
+
+// Leaves the pool on every way out of work(), a forced unwind (pthread_exit, pthread_cancel) in a task included.
+class worker_pool::leaving {
+ public:
+  leaving(worker_pool& pool, lock_type& lock, std::unique_ptr<worker> self)
+      : pool_(pool), lock_(lock), self_(std::move(self)) {}
+  leaving(const leaving&) = delete;
+  leaving& operator=(const leaving&) = delete;
+
+  void begin(pool_job& job) noexcept { job_ = &job; }
+
+  /// The job's run has ended; gives it back unlocked.
+  void end() noexcept {
+    lock_.lock();
+    --job_->runners_;
+    --pool_.busy_;
+    lock_.unlock();
+    std::exchange(job_, nullptr)->release();
+    lock_.lock();
+  }
+
+  ~leaving() {
+    if (job_) end();
+    std::thread before;
+    pool_.running_.erase(*self_);
+    if (!pool_.options_.immortal) before = std::exchange(pool_.left_, std::move(self_->thread));
+    if (!pool_.queue_.empty() && !pool_.duty_) pool_.pass_on();
+    if (--pool_.threads_ == 0) pool_.ended_.notify_all();
+    lock_.unlock();
+    if (before.joinable()) before.join();
+  }
+
+ private:
+  worker_pool& pool_;
+  lock_type& lock_;
+  std::unique_ptr<worker> self_;
+  pool_job* job_ = nullptr;
+};
+
+inline void worker_pool::submit(pool_job& job) {
+  const std::lock_guard lock(mutex_);
+  job.stamp_ = ++submissions_;
+  queue_.push_back(job);
+  if (duty_) return;
+  try {
+    summon();
+  } catch (...) {
+    if (threads_ != 0 && busy_ < threads_) return;  // Someone awake is about to look.
+    queue_.erase(job);
+    throw;
+  }
+}
+
+inline bool worker_pool::withdraw(pool_job& job) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!queue_.contains(job)) return false;
+  queue_.erase(job);
+  return true;
+}
+
+inline void worker_pool::urge() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!queue_.empty() && !duty_) pass_on();
+}
+
+inline void worker_pool::shut_down() noexcept {
+  lock_type lock(mutex_);
+  stopping_ = true;
+  for (worker* w = parked_.front(); w; w = parked_.next(*w)) w->wake.notify_one();
+  for (;;) {
+    ended_.wait(lock, [this] { return threads_ == 0; });
+    if (queue_.empty()) break;
+    // No thread could be started for it.
+    pool_job* const job = take(*queue_.front());
+    std::atomic<std::uint32_t> ticks{0};
+    lock.unlock();
+    job->run(ticks);
+    lock.lock();
+    --busy_;
+    --job->runners_;
+    lock.unlock();
+    job->release();
+    lock.lock();
+  }
+  if (left_.joinable()) left_.join();
+}
+
+inline void worker_pool::work(worker& me) {
+  name_this_thread(options_.thread_name.c_str());
+  lock_type lock(mutex_);
+  leaving guard(*this, lock, std::unique_ptr<worker>(&me));
+  if (options_.immortal) me.thread.detach();
+  while (pool_job* const job = find(lock, me)) {
+    guard.begin(*job);
+    lock.unlock();
+    job->run(me.ticks);
+    guard.end();
+  }
+}
+
+// Finds the next job, with or without the duty; null when it is time to leave. What a worker takes in place of
+// the job that it has just finished needs no patience, unless others are at it.
+inline pool_job* worker_pool::find(lock_type& lock, worker& self) {
+  for (;;) {
+    if (!self.summoned) {
+      if (pool_job* const job = queue_.front(); job && (job->runners_ == 0 || busy_ < cores_)) return take(*job);
+      if (!duty_) duty_ = self.summoned = true;
+    }
+    if (self.summoned) {
+      pool_job* const job = look(lock, self);
+      self.summoned = duty_ = false;
+      if (job) return take(*job);
+    }
+    if (stopping_ && queue_.empty()) return nullptr;
+    if (!park(lock, self)) return nullptr;
+  }
+}
+
+// Looks until there is a job to take; null if it has been quiet for a nap. The queue may be long and full of
+// jobs that get on well: those go to the back.
+inline pool_job* worker_pool::look(lock_type& lock, worker& self) {
+  for (bool fresh = true;; fresh = false) {
+    if (pool_job* const job = choose(fresh)) return job;
+    if (stopping_ && queue_.empty()) return nullptr;
+    const std::uint64_t before = submissions_;
+    nap(lock, self, queue_.empty() || busy_ >= cores_ ? patience : nap_time);
+    if (queue_.empty() && submissions_ == before) return nullptr;
+  }
+}
+
+inline pool_job* worker_pool::choose(bool fresh) {
+  pool_job* const first = queue_.front();
+  if (!first || (fresh && busy_ < cores_)) return first;
+  pool_job* job = first;
+  for (int i = 0; i != jobs_per_look; ++i) {
+    const std::uint64_t version = job->version_.load(std::memory_order_relaxed);
+    const bool here_before = std::exchange(job->seen_stamp_, job->stamp_) == job->stamp_;
+    const bool stuck = std::exchange(job->seen_version_, version) == version;
+    if (here_before && (stuck || active() < cores_)) return job;
+    queue_.erase(*job);
+    queue_.push_back(*job);
+    job = queue_.front();
+    if (job == first) break;
+  }
+  return nullptr;
+}
+
+// Waits to be summoned. False: idle for too long, or stopping.
+inline bool worker_pool::park(lock_type& lock, worker& self) {
+  running_.erase(self);
+  parked_.push_front(self);
+  self.parked = true;
+  const clock::time_point until = deadline_after(options_.idle_timeout);
+  while (!self.summoned && !stopping_ && wait_until(self.wake, lock, until)) {
+  }
+  if (self.parked) {
+    parked_.erase(self);
+    running_.push_back(self);
+    self.parked = false;
+  }
+  return self.summoned || (stopping_ && !queue_.empty());
+}
+
+inline void worker_pool::nap(lock_type& lock, worker& self, clock::duration d) { self.wake.wait_for(lock, d); }
+
+inline pool_job* worker_pool::take(pool_job& job) noexcept {
+  queue_.erase(job);
+  ++job.runners_;
+  ++busy_;
+  ++active_;
+  if (!queue_.empty() && !duty_) pass_on();
+  return &job;
+}
+
+// Gives the duty to a parked worker, or to a new one. At max_threads nobody gets it.
+inline void worker_pool::summon() {
+  if (worker* const w = parked_.front()) {
+    parked_.erase(*w);
+    running_.push_back(*w);
+    w->parked = false;
+    w->summoned = duty_ = true;
+    w->wake.notify_one();
+    return;
+  }
+  if (options_.max_threads != 0 && threads_ >= options_.max_threads) return;
+  auto w = std::make_unique<worker>();
+  w->summoned = true;
+  running_.push_back(*w);
+  try {
+    w->thread = std::thread([this, me = w.get()] { work(*me); });
+  } catch (...) {
+    running_.erase(*w);
+    throw;
+  }
+  w.release();
+  ++threads_;
+  duty_ = true;
+}
+
+inline void worker_pool::pass_on() noexcept {
+  try {
+    summon();
+  } catch (...) {  // The next to finish a job, to submit one or to wait for one tries again.
+  }
+}
+
+// A worker that began no task since the last scan is taken to be blocked.
+inline std::size_t worker_pool::active() noexcept {
+  const clock::time_point now = clock::now();
+  if (now - scanned_ < 2 * patience) return active_;
+  scanned_ = now;
+  active_ = 0;
+  for (worker* w = running_.front(); w; w = running_.next(*w)) {
+    const std::uint32_t ticks = w->ticks.load(std::memory_order_relaxed);
+    if (std::exchange(w->seen_ticks, ticks) != ticks) ++active_;
+  }
+  return active_;
+}
+
+}  // namespace errgroup::detail
+
+#endif  // ERRGROUP_DETAIL_WORKER_POOL_HPP

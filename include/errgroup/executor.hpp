@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+#ifndef ERRGROUP_EXECUTOR_HPP
+#define ERRGROUP_EXECUTOR_HPP
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#if __has_include(<cxxabi.h>)
+#include <cxxabi.h>
+#endif
+
+#include <errgroup/detail/executor_ref.hpp>
+#include <errgroup/detail/immortal.hpp>
+#include <errgroup/detail/time.hpp>
+#include <errgroup/detail/worker_pool.hpp>
+
+namespace errgroup {
+
+namespace detail {
+struct cache_access;
+struct immortal_cache;
+}  // namespace detail
+
+struct thread_cache_options {
+  clock::duration idle_timeout = std::chrono::seconds(10);  ///< How long an idle thread is kept.
+  std::size_t max_threads = 0;                              ///< 0: no limit.
+  std::string thread_name = "errgroup";                     ///< For debuggers; Linux keeps 15 characters.
+};
+
+/// Runs functions on threads that it starts when all it has are busy, and keeps for a while when idle.
+///
+/// Guarantees: without max_threads, a function never waits for another to end. A thread that fails to start
+/// once execute() has returned delays what was queued until a thread is free or the next execute().
+///
+/// A child process made by fork() has none of the threads: it must not use a cache that the parent has used.
+class thread_cache {
+ public:
+  thread_cache() : thread_cache(thread_cache_options()) {}
+  explicit thread_cache(thread_cache_options options);
+  thread_cache(const thread_cache&) = delete;
+  thread_cache& operator=(const thread_cache&) = delete;
+
+  /// Runs what is queued, then joins. Preconditions: not on one of its own threads. Blocks: until all is run.
+  ~thread_cache();
+
+  /// Runs `f()` on one of the threads; queues it while there are max_threads. An exception that escapes from
+  /// `f` terminates the program. Throws: std::system_error if no thread can be started and none is idle;
+  /// std::bad_alloc; what copying or moving `f` throws. Then `f` is not run.
+  template <class F>
+  void execute(F&& f);
+
+  /// Returns the process-wide cache that groups use by default. Started lazily, never destroyed: its threads
+  /// may still run while the process exits.
+  static thread_cache& shared();
+
+ private:
+  friend struct detail::immortal_cache;
+  friend struct detail::cache_access;
+
+  explicit thread_cache(std::shared_ptr<detail::worker_pool> pool) noexcept : pool_(std::move(pool)) {}
+
+  // Constant. Shared with the groups that use it: they may take their work back after the cache is gone.
+  const std::shared_ptr<detail::worker_pool> pool_;
+};
+
+// Implementation
+
+namespace detail {
+
+template <class F>
+class function_job final : public pool_job {
+ public:
+  template <class G>
+  explicit function_job(G&& f) : f_(std::in_place, std::forward<G>(f)) {}
+
+  void run(std::atomic<std::uint32_t>& ticks) override {
+    ticks.fetch_add(1, std::memory_order_relaxed);
+    try {
+      std::invoke(*std::move(f_));
+      f_.reset();
+    }
+#if defined(__GLIBCXX__) && __has_include(<cxxabi.h>)
+    catch (abi::__forced_unwind&) {
+      throw;
+    }
+#endif
+    catch (...) {
+      std::terminate();
+    }
+  }
+  void release() noexcept override { delete this; }
+
+ private:
+  std::optional<F> f_;  // The worker that runs the job.
+};
+
+struct cache_access {
+  static const std::shared_ptr<worker_pool>& pool(const thread_cache& cache) noexcept { return cache.pool_; }
+};
+
+struct immortal_cache {
+  static worker_pool& pool() {
+    static immortal<worker_pool> instance(
+        worker_pool::options{thread_cache_options().idle_timeout, 0, thread_cache_options().thread_name, true});
+    return instance.get();
+  }
+  thread_cache cache{std::shared_ptr<worker_pool>(std::shared_ptr<worker_pool>(), &pool())};
+};
+
+}  // namespace detail
+
+inline thread_cache::thread_cache(thread_cache_options o)
+    : pool_(std::make_shared<detail::worker_pool>(
+          detail::worker_pool::options{o.idle_timeout, o.max_threads, std::move(o.thread_name), false})) {}
+
+inline thread_cache::~thread_cache() {
+  if (pool_.use_count() != 0) pool_->shut_down();  // Not for shared(), which nobody owns.
+}
+
+template <class F>
+void thread_cache::execute(F&& f) {
+  using job = detail::function_job<std::decay_t<F>>;
+  static_assert(std::invocable<std::decay_t<F>>, "errgroup: execute() takes a function without parameters");
+  auto j = std::make_unique<job>(std::forward<F>(f));
+  pool_->submit(*j);
+  j.release();
+}
+
+inline thread_cache& thread_cache::shared() {
+  static detail::immortal<detail::immortal_cache> instance;
+  return instance.get().cache;
+}
+
+}  // namespace errgroup
+
+#endif  // ERRGROUP_EXECUTOR_HPP
