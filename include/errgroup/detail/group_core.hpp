@@ -111,7 +111,7 @@ class group_core final : private pool_job {
   [[nodiscard]] context open_round();
   context make_context() const;
   bool full() const noexcept { return limit_ >= 0 && pending_ >= static_cast<std::size_t>(limit_); }
-  void wait_for_space(lock_type& lock);
+  void wait_for_space(lock_type& lock, context before);
   void submit_job();
   void hand_ticket(lock_type& lock);
   void throw_if_inside() const;
@@ -230,7 +230,7 @@ inline group_core::admission group_core::admit(bool may_block) {
     if (!full()) break;
     if (!may_block) return admission::full;
     if (inside_frame::is_inside(this)) return admission::in_place;
-    wait_for_space(lock);
+    wait_for_space(lock, std::move(before));
   }
   if (settings_.max_errors > errors_.capacity() && errors_.capacity() < errors_.size() + pending_ + 1) {
     errors_.reserve(std::min(settings_.max_errors, 2 * (errors_.size() + pending_ + 1)));
@@ -241,10 +241,11 @@ inline group_core::admission group_core::admit(bool may_block) {
 
 // Waits for the limit to let another task in, or for the end of the round. The callback is registered and
 // destroyed unlocked, since it takes the mutex; what it may report in between is looked at under the lock.
-inline void group_core::wait_for_space(lock_type& lock) {
+inline void group_core::wait_for_space(lock_type& lock, context before) {
   const context ctx = ctx_;
   const unsigned long long round = round_;
   lock.unlock();
+  before = {};
   {
     const std::stop_callback on_stop(ctx.get_stop_token(), wake_all{this});
     lock.lock();
