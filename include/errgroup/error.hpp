@@ -231,8 +231,9 @@ inline error::error(std::string message)
 
 inline std::string error::message() const {
   if (!state_) return "success";
-  if (state_->exception || !state_->code) return state_->text;
+  if (!state_->code) return state_->text;
   if (state_->text.empty()) return state_->code.message();
+  if (state_->exception) return state_->text;
   return state_->text + ": " + state_->code.message();
 }
 

@@ -5,6 +5,7 @@
 
 #include <cassert>
 #include <concepts>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -23,8 +24,8 @@ class result;
 namespace detail {
 
 template <class U, class T>
-concept makes_error = std::convertible_to<U, error> && !std::same_as<std::remove_cvref_t<U>, T> &&
-                      !std::same_as<std::remove_cvref_t<U>, result<T>>;
+concept makes_error = std::convertible_to<U, error> && !std::same_as<std::remove_cvref_t<U>, std::nullptr_t> &&
+                      !std::same_as<std::remove_cvref_t<U>, T> && !std::same_as<std::remove_cvref_t<U>, result<T>>;
 
 template <class U, class T>
 concept makes_value =
