@@ -6,9 +6,9 @@
 #include <cassert>
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <version>
 #if defined(__cpp_lib_expected)
 #include <expected>
@@ -53,12 +53,12 @@ class [[nodiscard]] result {
   /// Holds a value. What converts to an error, and is not a `T`, is taken for an error.
   template <detail::makes_value<T> U = T>
   result(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>)
-      : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+      : value_(std::in_place, std::forward<U>(value)) {}
 
   /// Holds an error. Preconditions: it is not empty.
   template <detail::makes_error<T> E>
-  result(E&& e) : state_(std::in_place_index<1>, std::forward<E>(e)) {
-    assert(std::get<1>(state_) && "errgroup: a result was made from an empty error");
+  result(E&& e) : error_(std::forward<E>(e)) {
+    assert(error_ && "errgroup: a result was made from an empty error");
   }
 
 #if defined(__cpp_lib_expected)
@@ -70,7 +70,7 @@ class [[nodiscard]] result {
   operator std::expected<T, errgroup::error>() && { return expected(std::move(*this)); }
 #endif
 
-  bool has_value() const noexcept { return state_.index() == 0; }
+  bool has_value() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// Gives the value. Preconditions: has_value().
@@ -86,7 +86,7 @@ class [[nodiscard]] result {
   T&& value() && { return std::move(*raised(*this)); }
 
   /// Returns the error; empty if there is a value.
-  errgroup::error error() const noexcept { return has_value() ? errgroup::error() : *std::get_if<1>(&state_); }
+  errgroup::error error() const noexcept { return error_; }
 
   /// Returns the value, else `other`.
   template <class U>
@@ -113,7 +113,9 @@ class [[nodiscard]] result {
   }
 #endif
 
-  std::variant<T, errgroup::error> state_;
+  // Not a variant: an assignment that throws must leave the error, not nothing. This object's owner only.
+  std::optional<T> value_;
+  errgroup::error error_;  // Empty if there is a value. As above.
 };
 
 // Implementation
@@ -121,13 +123,13 @@ class [[nodiscard]] result {
 template <class T>
 T* result<T>::checked() noexcept {
   assert(has_value() && "errgroup: the value of a result that holds an error");
-  return std::get_if<0>(&state_);
+  return &*value_;
 }
 
 template <class T>
 const T* result<T>::checked() const noexcept {
   assert(has_value() && "errgroup: the value of a result that holds an error");
-  return std::get_if<0>(&state_);
+  return &*value_;
 }
 
 template <class T>
