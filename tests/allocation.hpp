@@ -9,9 +9,22 @@
 #include <limits>
 #include <new>
 
+// Clang's sanitizers link their own operator new into the program, and two make an error.
+#if defined(__clang__)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define ERRGROUP_TESTS_NO_REPLACED_NEW 1
+#endif
+#endif
+
 /// Replaces the global operator new, to count what a thread allocates and to let it fail. To be included by one
 /// source file of a test program.
 namespace allocation {
+
+#if defined(ERRGROUP_TESTS_NO_REPLACED_NEW)
+inline constexpr bool replaced = false;  // Nothing is counted and nothing fails: such a test is skipped.
+#else
+inline constexpr bool replaced = true;
+#endif
 
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
@@ -38,6 +51,8 @@ class exhausted {
 
 }  // namespace allocation
 
+#if !defined(ERRGROUP_TESTS_NO_REPLACED_NEW)
+
 #if defined(__GNUC__)
 #define ERRGROUP_TESTS_NOINLINE __attribute__((noinline))
 #else
@@ -60,5 +75,7 @@ ERRGROUP_TESTS_NOINLINE void operator delete(void* p) noexcept {
 }
 
 ERRGROUP_TESTS_NOINLINE void operator delete(void* p, std::size_t) noexcept { operator delete(p); }
+
+#endif  // ERRGROUP_TESTS_NO_REPLACED_NEW
 
 #endif  // ERRGROUP_TESTS_ALLOCATION_HPP

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
 // Copyright (c) 2026 the errgroup authors
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <future>
 #include <latch>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -233,6 +238,620 @@ TEST(GroupTest, ThrowingExecutorLeavesTheGroupAsItWas) {
   EXPECT_THROW(g.go([&] { ran = true; }), std::system_error);
   EXPECT_FALSE(g.wait());
   EXPECT_FALSE(ran);
+}
+
+// What a task may return and throw.
+
+TEST(GroupTest, EveryKindOfErrorIsTaken) {
+  const auto outcome = [](auto task) {
+    group g;
+    g.go(std::move(task));
+    return g.wait();
+  };
+  EXPECT_FALSE(outcome([] {}));
+  EXPECT_FALSE(outcome([] { return error(); }));
+  EXPECT_FALSE(outcome([] { return nullptr; }));
+  EXPECT_FALSE(outcome([] { return std::error_code(); }));
+  EXPECT_FALSE(outcome([] { return std::exception_ptr(); }));
+  EXPECT_EQ(outcome([] { return error("text"); }).message(), "text");
+  EXPECT_EQ(outcome([] { return errc::canceled; }), errc::canceled);
+  EXPECT_EQ(outcome([] { return std::errc::io_error; }), std::errc::io_error);
+  EXPECT_EQ(outcome([] { return std::make_error_code(std::errc::io_error); }), std::errc::io_error);
+  EXPECT_EQ(outcome([] { return std::make_exception_ptr(std::runtime_error("made")); }).message(), "made");
+  EXPECT_EQ(outcome([] { throw error(errc::deadline_exceeded, "inner"); }).message(), "inner: deadline exceeded");
+  EXPECT_EQ(outcome([] { throw 42; }).message(), "unknown exception");
+}
+
+TEST(GroupTest, TaskIsTriedWithContextThenTokenThenNothing) {
+  struct any {
+    char* how;
+    void operator()(const context&) { *how = 'c'; }
+    void operator()(std::stop_token) { *how = 't'; }
+    void operator()() { *how = 'n'; }
+  };
+  struct token_or_nothing {
+    char* how;
+    void operator()(std::stop_token) { *how = 't'; }
+    void operator()() { *how = 'n'; }
+  };
+  char a = 0, b = 0, c = 0;
+  group g;
+  g.go(any{&a});
+  g.go(token_or_nothing{&b});
+  g.go([&] { c = 'n'; });
+  g.go([&](const context& ctx) { EXPECT_EQ(ctx.get_stop_token(), g.get_stop_token()); });
+  g.go([&](std::stop_token token) { EXPECT_EQ(token, g.get_stop_token()); });
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(a, 'c');
+  EXPECT_EQ(b, 't');
+  EXPECT_EQ(c, 'n');
+}
+
+std::atomic<int> free_function_calls{0};
+void free_function() { ++free_function_calls; }
+
+TEST(GroupTest, TaskIsCalledOnceAsADecayedRvalue) {
+  struct task {
+    int* calls;
+    void operator()() & = delete;
+    void operator()() && { ++*calls; }
+  };
+  int calls = 0;
+  free_function_calls = 0;
+  const task lvalue{&calls};
+  group g(errgroup::with_limit(1));
+  g.go(lvalue);
+  g.go(free_function);
+  g.go([only = std::make_unique<int>(1), &calls] { calls += *only; });
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(free_function_calls, 1);
+}
+
+// Rule 1.
+
+TEST(GroupTest, OwnErrorAfterAnOutsideCancelIsReturned) {
+  group g;
+  std::latch started(1);
+  g.go([&](const context& ctx) {
+    started.count_down();
+    (void)ctx.sleep_for(1h);
+    return error("could not roll back");
+  });
+  started.wait();
+  g.cancel(error("shutting down"));
+  EXPECT_EQ(g.wait().message(), "could not roll back");
+  EXPECT_EQ(g.get_context().cause().message(), "shutting down");
+}
+
+TEST(GroupTest, BareErrcWithTheContextNotDoneIsTheTasksOwn) {
+  group g;
+  g.go([] { return errc::deadline_exceeded; });
+  EXPECT_EQ(g.wait(), errc::deadline_exceeded);
+  EXPECT_EQ(g.get_context().err(), errc::canceled);
+  EXPECT_EQ(g.get_context().cause(), errc::deadline_exceeded);
+}
+
+TEST(GroupTest, BareErrcThrownIsRecordedAsTheCause) {
+  for (const bool as_system_error : {false, true}) {
+    group g;
+    std::latch started(1);
+    g.go([&](const context& ctx) {
+      started.count_down();
+      (void)ctx.sleep_for(1h);
+      if (as_system_error) throw std::system_error(errc::canceled);
+      throw error(errc::canceled);
+    });
+    started.wait();
+    g.cancel(error("why"));
+    EXPECT_EQ(g.wait().message(), "why");
+  }
+}
+
+TEST(GroupTest, TheFirstInTimeDecides) {
+  group g;
+  std::latch failed(1);
+  g.go([&] {
+    failed.wait();
+    return error("second");
+  });
+  g.go([] { return error("first"); });
+  EXPECT_EQ(g.get_context().sleep_for(1h).message(), "first");
+  failed.count_down();
+  EXPECT_EQ(g.wait().message(), "first");
+}
+
+TEST(GroupTest, NestedGroupPassesTheRealReasonOn) {
+  group outer;
+  outer.go([](const context& ctx) {
+    group inner(ctx);
+    inner.go([](const context& c) { return c.sleep_for(1h); });
+    return inner.wait();
+  });
+  outer.go([] { return error("the real reason"); });
+  EXPECT_EQ(outer.wait().message(), "the real reason");
+}
+
+// Rule 2.
+
+TEST(GroupTest, WaitIsEmptyIfAllRanThoughTheContextIsDone) {
+  group g;
+  std::latch ran(1);
+  g.go([&] { ran.count_down(); });
+  ran.wait();
+  g.cancel();
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(GroupTest, RefusedBecauseFullWasNotGiven) {
+  group g(errgroup::with_limit(1));
+  std::latch release(1);
+  g.go([&] { release.wait(); });
+  EXPECT_FALSE(g.try_go([] { return error("never"); }));
+  release.count_down();
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(GroupTest, DoneGoesBeforeFull) {
+  group g(errgroup::with_limit(1));
+  std::latch release(1);
+  g.go([&] { release.wait(); });
+  g.cancel(error("why"));
+  auto counted = std::make_shared<int>(0);
+  EXPECT_FALSE(g.try_go([counted] {}));
+  EXPECT_FALSE(g.go([counted] {}));
+  release.count_down();
+  EXPECT_EQ(g.wait().message(), "why");
+  EXPECT_EQ(counted.use_count(), 1);
+}
+
+TEST(GroupTest, RefusedTaskCanBeGivenToAnotherGroup) {
+  group full(errgroup::with_limit(0)), other;
+  auto only = std::make_unique<int>(7);
+  auto task = [only = std::move(only)] { EXPECT_EQ(*only, 7); };
+  EXPECT_FALSE(full.try_go(std::move(task)));
+  EXPECT_TRUE(other.go(std::move(task)));
+  EXPECT_FALSE(other.wait());
+}
+
+TEST(GroupTest, CallableIsDestroyedByTheEndOfWait) {
+  for (int i = 0; i != 200; ++i) {
+    auto shared = std::make_shared<int>(0);
+    group g;
+    for (int t = 0; t != 4; ++t) g.go([shared] {});
+    EXPECT_FALSE(g.wait());
+    EXPECT_EQ(shared.use_count(), 1);
+  }
+}
+
+TEST(GroupTest, LargeTasksAreTaken) {
+  struct {
+    char bytes[5000] = {1};
+  } large;
+  group g;
+  int sum = 0;
+  g.go([large, &sum] { sum += large.bytes[0]; });
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(sum, 1);
+}
+
+// Rule 3.
+
+TEST(GroupTest, TasksNotStartedAreDroppedWhenDone) {
+  dropping_executor ex;
+  auto shared = std::make_shared<int>(0);
+  group g(errgroup::with_executor(ex));
+  bool ran = false;
+  for (int i = 0; i != 3; ++i) EXPECT_TRUE(g.go([&ran, shared] { ran = true; }));
+  auto h = g.spawn([&ran] { return ran = true; });
+  EXPECT_THROW((void)h.get(), std::logic_error);
+  g.cancel(error("why"));
+  EXPECT_EQ(shared.use_count(), 1);
+  EXPECT_EQ(h.get().error().message(), "why");
+  EXPECT_EQ(g.wait().message(), "why");
+  EXPECT_FALSE(ran);
+}
+
+TEST(GroupTest, TheRestIsDroppedAfterTheFirstError) {
+  dropping_executor ex;
+  group g(errgroup::with_executor(ex));
+  int ran = 0;
+  for (int i = 0; i != 5; ++i) {
+    g.go([&ran, i] {
+      ++ran;
+      return i == 1 ? error("second") : error();
+    });
+  }
+  EXPECT_EQ(g.wait().message(), "second");
+  EXPECT_EQ(ran, 2);
+}
+
+TEST(GroupTest, BlockedGoWakesOnCancelOfTheGroupAndOfItsParent) {
+  for (const bool parent_cancels : {false, true}) {
+    const auto [parent, cancel] = context().with_cancel();
+    group g(parent, errgroup::with_limit(1));
+    std::latch release(1), about_to_block(1);
+    g.go([&] { release.wait(); });
+    auto refused = std::async(std::launch::async, [&] {
+      about_to_block.count_down();
+      return g.go([] {});
+    });
+    about_to_block.wait();
+    if (parent_cancels) {
+      cancel(error("why"));
+    } else {
+      g.cancel(error("why"));
+    }
+    EXPECT_FALSE(refused.get());
+    release.count_down();
+    EXPECT_EQ(g.wait().message(), "why");
+  }
+}
+
+TEST(GroupTest, KeepGoingRunsEveryTask) {
+  group g(errgroup::keep_going());
+  std::atomic<int> ran{0};
+  std::latch failed(1);
+  g.go([&]() -> error {
+    ++ran;
+    failed.count_down();
+    return error("first");
+  });
+  failed.wait();
+  for (int i = 0; i != 10; ++i) EXPECT_TRUE(g.go([&] { ++ran; }));
+  EXPECT_EQ(g.wait().message(), "first");
+  EXPECT_EQ(ran, 11);
+  EXPECT_TRUE(g.go([&] { ++ran; }));  // In a new round.
+  EXPECT_EQ(g.wait().message(), "first");
+  EXPECT_EQ(ran, 12);
+  g.cancel(error("enough"));
+  EXPECT_FALSE(g.go([&] { ++ran; }));
+  EXPECT_EQ(g.wait().message(), "first");
+}
+
+// Rule 4.
+
+TEST(GroupTest, NoMoreThanTheLimitRun) {
+  for (const int limit : {1, 3}) {
+    group g(errgroup::with_limit(limit));
+    std::atomic<int> now{0}, most{0};
+    for (int i = 0; i != 300; ++i) {
+      g.go([&] {
+        const int n = ++now;
+        for (int m = most; m < n && !most.compare_exchange_weak(m, n);) {
+        }
+        --now;
+      });
+    }
+    EXPECT_FALSE(g.wait());
+    EXPECT_LE(most, limit);
+  }
+}
+
+TEST(GroupTest, TheLimitIsReached) {
+  group g(errgroup::with_limit(5));
+  std::barrier meet(5);
+  for (int i = 0; i != 25; ++i) g.go([&] { meet.arrive_and_wait(); });
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(GroupTest, TasksRunOnNoOtherThread) {
+  errgroup::thread_cache cache({.thread_name = "mine"});
+  std::mutex mutex;
+  std::set<std::thread::id> group_threads;
+  group g(errgroup::with_executor(cache));
+  for (int i = 0; i != 100; ++i) {
+    g.go([&] {
+      const std::lock_guard lock(mutex);
+      group_threads.insert(std::this_thread::get_id());
+    });
+  }
+  std::thread::id go_only;
+  std::jthread([&] {
+    go_only = std::this_thread::get_id();
+    for (int i = 0; i != 100; ++i) {
+      g.go([&] {
+        const std::lock_guard lock(mutex);
+        group_threads.insert(std::this_thread::get_id());
+      });
+    }
+  }).join();
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(group_threads.count(go_only), 0U);
+}
+
+TEST(GroupTest, WaitForRunsNoTask) {
+  dropping_executor ex;
+  group g(errgroup::with_executor(ex));
+  bool ran = false;
+  g.go([&] { ran = true; });
+  EXPECT_EQ(g.wait_for(5ms), std::nullopt);
+  EXPECT_EQ(g.wait_until(errgroup::clock::now()), std::nullopt);
+  EXPECT_FALSE(ran);
+  EXPECT_FALSE(g.wait());
+  EXPECT_TRUE(ran);
+}
+
+// A task that nobody waits for is run all the same.
+TEST(GroupTest, OneTaskRunsWithoutWait) {
+  std::promise<void> ran;
+  group g;
+  g.go([&] { ran.set_value(); });
+  ran.get_future().wait();
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(GroupTest, FiveHundredMeetBesideAStormOfTinyTasks) {
+  group storm;
+  std::atomic<bool> stop{false};
+  storm.go([&](const context& ctx) {
+    while (!stop) {
+      group tiny(ctx);
+      for (int i = 0; i != 100; ++i) tiny.go([] {});
+      tiny.wait().raise_if();
+    }
+  });
+  {
+    group g;
+    std::barrier meet(500);
+    for (int i = 0; i != 500; ++i) g.go([&] { meet.arrive_and_wait(); });
+    EXPECT_FALSE(g.wait());
+  }
+  stop = true;
+  EXPECT_FALSE(storm.wait());
+}
+
+// Rule 5.
+
+TEST(GroupTest, TimeoutCountsFromEachOpening) {
+  group g(errgroup::with_timeout(30ms));
+  EXPECT_FALSE(g.wait());
+  EXPECT_FALSE(context().sleep_for(31ms));  // The first round's time passes.
+  EXPECT_TRUE(g.go([] {}));
+  EXPECT_GT(g.get_context().deadline(), errgroup::clock::now());
+  EXPECT_FALSE(g.wait());
+  g.go([](const context& ctx) { return ctx.sleep_for(1h); });
+  EXPECT_EQ(g.wait(), errc::deadline_exceeded);
+}
+
+TEST(GroupTest, DeadlineIsOfAllRounds) {
+  group g(errgroup::with_deadline(errgroup::clock::now() + 10ms));
+  EXPECT_FALSE(g.wait());
+  EXPECT_FALSE(context().sleep_for(10ms));
+  EXPECT_FALSE(g.go([] {}));
+  EXPECT_EQ(g.wait(), errc::deadline_exceeded);
+}
+
+TEST(GroupTest, AfterAFailedWaitItStaysFailed) {
+  group g;
+  g.go([] { return error("first"); });
+  EXPECT_EQ(g.wait().message(), "first");
+  EXPECT_FALSE(g.go([] { return error("second"); }));
+  EXPECT_FALSE(g.try_go([] {}));
+  EXPECT_EQ(g.spawn([] { return 1; }).get().error().message(), "first");
+  EXPECT_EQ(g.wait().message(), "first");
+  EXPECT_EQ(g.wait_for(0s)->message(), "first");
+  EXPECT_TRUE(g.get_context().done());
+}
+
+TEST(GroupTest, EveryWaiterGetsTheRoundsResult) {
+  for (int round = 0; round != 50; ++round) {
+    group g;
+    std::latch start(4);
+    g.go([&] {
+      start.arrive_and_wait();
+      return error("for all");
+    });
+    std::vector<std::future<error>> waiters;
+    for (int i = 0; i != 3; ++i) {
+      waiters.push_back(std::async(std::launch::async, [&, i] {
+        start.count_down();
+        return i == 0 ? *g.wait_for(1h) : g.wait();
+      }));
+    }
+    for (auto& w : waiters) EXPECT_EQ(w.get().message(), "for all");
+  }
+}
+
+TEST(GroupTest, ContextIsDoneWhenWaitReturns) {
+  group g;
+  g.go([] {});
+  const context ctx = g.get_context();
+  EXPECT_FALSE(g.wait());
+  EXPECT_TRUE(ctx.done());
+  EXPECT_TRUE(ctx.get_stop_token().stop_requested());
+  EXPECT_EQ(ctx.err(), errc::canceled);
+}
+
+TEST(GroupTest, ParentsDeadlineIsTheCause) {
+  group g(context().with_timeout(10ms, error("request timed out")));
+  g.go([](const context& ctx) { return ctx.sleep_for(1h); });
+  EXPECT_EQ(g.wait().message(), "request timed out");
+}
+
+// Rule 6.
+
+TEST(GroupTest, WaitFromInsideIsSeenAtAnyDepthOfTheStack) {
+  dropping_executor ex;
+  group outer(errgroup::with_executor(ex), errgroup::with_limit(1));
+  bool ran_in_place = false;
+  outer.go([&] {
+    group inner(errgroup::with_executor(ex));
+    inner.go([&] {
+      EXPECT_THROW((void)outer.wait(), std::system_error);
+      EXPECT_THROW((void)outer.wait_for(0s), std::system_error);
+      EXPECT_TRUE(outer.go([&] { ran_in_place = true; }));
+      EXPECT_TRUE(ran_in_place);
+    });
+    return inner.wait();
+  });
+  EXPECT_FALSE(outer.wait());
+}
+
+TEST(GroupTest, FailureOfATaskInPlaceIsAFailure) {
+  group g(errgroup::with_limit(1));
+  g.go([&] {
+    EXPECT_TRUE(g.go([] { return error("in place"); }));
+    EXPECT_FALSE(g.go([] {}));
+  });
+  EXPECT_EQ(g.wait().message(), "in place");
+}
+
+TEST(GroupTest, SpawnInPlaceGivesTheValueAtOnce) {
+  group g(errgroup::with_limit(0));
+  g.set_limit(1);
+  g.go([&] {
+    g.set_limit(0);
+    EXPECT_EQ(*g.spawn([] { return 7; }).get(), 7);
+  });
+  EXPECT_FALSE(g.wait());
+}
+
+// Rules 8 and 9.
+
+TEST(GroupTest, LimitZeroWaitsUntilItIsRaised) {
+  group g(errgroup::with_limit(0));
+  EXPECT_FALSE(g.try_go([] {}));
+  std::latch about_to_block(1);
+  auto let_in = std::async(std::launch::async, [&] {
+    about_to_block.count_down();
+    return g.go([] {});
+  });
+  about_to_block.wait();
+  g.set_limit(1);
+  EXPECT_TRUE(let_in.get());
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(GroupTest, RaisedLimitLetsAllTheBlockedIn) {
+  group g(errgroup::with_limit(0));
+  std::barrier meet(8);
+  std::vector<std::jthread> callers;
+  for (int i = 0; i != 8; ++i) {
+    callers.emplace_back([&] { EXPECT_TRUE(g.go([&] { meet.arrive_and_wait(); })); });
+  }
+  g.set_limit(-1);
+  callers.clear();
+  EXPECT_FALSE(g.wait());
+}
+
+TEST(GroupTest, SharedByManyThreads) {
+  for (int round = 0; round != 20; ++round) {
+    group g(errgroup::with_limit(3));
+    std::atomic<int> ran{0};
+    {
+      std::vector<std::jthread> callers;
+      for (int t = 0; t != 4; ++t) {
+        callers.emplace_back([&, t] {
+          for (int i = 0; i != 50; ++i) {
+            while (!(t % 2 == 0 ? g.go([&] { ++ran; }) : g.try_go([&] { ++ran; }))) {
+            }
+            (void)g.errors();
+            (void)g.get_context().done();
+            g.set_limit(1 + i % 3);
+          }
+        });
+      }
+    }
+    EXPECT_FALSE(g.wait());
+    EXPECT_EQ(ran, 200);
+  }
+}
+
+// Errors and handles.
+
+TEST(GroupTest, ErrorsAreInTimeOrderWithoutRepeats) {
+  group g(errgroup::collect_errors());
+  std::latch second(1);
+  g.go([&](const context& ctx) {
+    error stopped = ctx.sleep_for(1h);
+    second.wait();
+    return stopped;  // Only repeats the cause.
+  });
+  g.go([&](const context& ctx) -> error {
+    (void)ctx.sleep_for(1h);
+    return errc::canceled;  // As above.
+  });
+  g.go([&](const context& ctx) {
+    (void)ctx.sleep_for(1h);
+    return error("second");
+  });
+  g.go([] { return error("first"); });
+  (void)g.get_context().sleep_for(1h);
+  EXPECT_FALSE(g.go([] { return error("refused"); }));
+  second.count_down();
+  EXPECT_EQ(g.wait().message(), "first");
+  const auto errors = g.errors();
+  ASSERT_EQ(errors.size(), 2U);
+  EXPECT_EQ(errors[0].message(), "first");
+  EXPECT_EQ(errors[1].message(), "second");
+}
+
+TEST(GroupTest, HandleOutlivesTheGroup) {
+  auto h = [] {
+    group g;
+    auto inner = g.spawn([](std::stop_token) { return std::string("value"); });
+    EXPECT_FALSE(g.wait());
+    return inner;
+  }();
+  const auto copy = h;
+  EXPECT_EQ(*copy.get(), "value");
+  EXPECT_EQ(*std::move(h).get(), "value");
+}
+
+TEST(GroupTest, HandleOfAFailedTaskHasItsOwnError) {
+  group g;
+  auto thrown = g.spawn([]() -> int { throw std::runtime_error("thrown"); });
+  EXPECT_EQ(g.wait().message(), "thrown");
+  EXPECT_EQ(thrown.get().error().message(), "thrown");
+  auto refused = g.spawn([] { return 1; });
+  EXPECT_EQ(refused.get().error().message(), "thrown");
+}
+
+// The destructor.
+
+TEST(GroupTest, DestroyedWhileUnwinding) {
+  std::atomic<bool> ended{false};
+  bool ran = false;
+  dropping_executor ex;
+  std::latch started(1);
+  try {
+    group g;
+    group h(errgroup::with_executor(ex));
+    g.go([&](const context& ctx) {
+      started.count_down();
+      (void)ctx.sleep_for(1h);
+      ended = true;
+      throw std::runtime_error("inner");
+    });
+    started.wait();
+    h.go([&] { ran = true; });
+    throw std::runtime_error("outer");
+  } catch (const std::runtime_error& e) {
+    EXPECT_STREQ(e.what(), "outer");
+    EXPECT_TRUE(ended);
+    EXPECT_FALSE(ran);
+  }
+}
+
+TEST(GroupTest, DroppedCallableMayUseItsGroup) {
+  struct uses_group {
+    group* g;
+    explicit uses_group(group* p) : g(p) {}
+    uses_group(uses_group&& other) noexcept : g(std::exchange(other.g, nullptr)) {}
+    ~uses_group() {
+      if (!g) return;
+      (void)g->errors();
+      (void)g->get_context();
+      EXPECT_FALSE(g->try_go([] {}));
+    }
+    void operator()() {}
+  };
+  dropping_executor ex;
+  group g(errgroup::with_executor(ex));
+  g.go(uses_group(&g));
+  g.cancel(error("why"));
+  EXPECT_EQ(g.wait().message(), "why");
 }
 
 }  // namespace

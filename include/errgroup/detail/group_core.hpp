@@ -113,6 +113,7 @@ class group_core final : private pool_job {
   bool full() const noexcept { return limit_ >= 0 && pending_ >= static_cast<std::size_t>(limit_); }
   void wait_for_space(lock_type& lock, context before);
   void submit_job();
+  void withdraw_job() noexcept;
   void hand_ticket(lock_type& lock);
   void throw_if_inside() const;
   error result_of(unsigned long long round) const { return failed_round_ <= round ? first_error_ : error(); }
@@ -345,11 +346,14 @@ inline task* group_core::pop() noexcept {
   queue_.erase(*t);
   --queued_;
   progress();
-  if (queued_ == 0 && job_queued_ && settings_.executor.pool->withdraw(*this)) {
-    job_queued_ = false;
-    refs_.drop();  // Not the last: the caller has one.
-  }
+  if (queued_ == 0) withdraw_job();
   return t;
+}
+
+inline void group_core::withdraw_job() noexcept {
+  if (!job_queued_ || !settings_.executor.pool->withdraw(*this)) return;
+  job_queued_ = false;
+  refs_.drop();  // Not the last: the caller has one.
 }
 
 // A worker's run. The pool gives the job's reference back by release().
@@ -433,14 +437,14 @@ inline void group_core::fail(const error& e) noexcept {
 }
 
 inline void group_core::settle(error e) noexcept {
-  error first;
+  error first, cause;
   {
     const std::lock_guard lock(mutex_);
     bool repeats = false;
     if (ctx_.done()) {
-      const error cause = ctx_.cause();
-      if (error_access::bare(e)) e = cause;
-      repeats = error_access::repeats(e, cause);
+      cause = ctx_.cause();
+      if (error_access::bare(e)) std::swap(e, cause);  // Destroyed unlocked: it may own an exception.
+      repeats = error_access::repeats(e, ctx_.cause());
     }
     fail(e);
     if (!repeats && errors_.size() < settings_.max_errors && errors_.size() < errors_.capacity()) {
@@ -457,6 +461,7 @@ inline void group_core::drop_queued(lock_type& lock) noexcept {
   fail(cause);
   intrusive_list<task> dropped = std::exchange(queue_, {});
   const std::size_t n = std::exchange(queued_, 0);
+  withdraw_job();
   lock.unlock();
   while (task* const t = dropped.front()) {
     dropped.erase(*t);

@@ -157,8 +157,9 @@ class worker_pool::leaving {
     std::thread before;
     pool_.running_.erase(*self_);
     if (!pool_.options_.immortal) before = std::exchange(pool_.left_, std::move(self_->thread));
+    --pool_.threads_;  // First, since the place may be needed at max_threads.
     if (!pool_.queue_.empty() && !pool_.duty_) pool_.pass_on();
-    if (--pool_.threads_ == 0) pool_.ended_.notify_all();
+    if (pool_.threads_ == 0) pool_.ended_.notify_all();
     lock_.unlock();
     if (before.joinable()) before.join();
   }
