@@ -322,7 +322,7 @@ TEST(ContextTest, CancelWakesEverySleeper) {
   std::vector<std::future<error>> sleepers;
   std::latch about_to_sleep(20);
   for (int i = 0; i != 20; ++i) {
-    sleepers.push_back(std::async(std::launch::async, [&, c = ctx.with_timeout(1h)] {
+    sleepers.push_back(std::async(std::launch::async, [&, i, c = ctx.with_timeout(1h)] {
       about_to_sleep.count_down();
       return i % 2 == 0 ? c.sleep_for(1h) : c.sleep_for(std::chrono::hours::max());
     }));

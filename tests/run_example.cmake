@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSL-1.0
+#
+# Runs what follows `--`, and checks its exit code against EXIT_CODE and all that it prints against OUTPUT.
+math(EXPR last "${CMAKE_ARGC} - 1")
+set(after FALSE)
+foreach(i RANGE ${last})
+  if(after)
+    list(APPEND command "${CMAKE_ARGV${i}}")
+  elseif("${CMAKE_ARGV${i}}" STREQUAL "--")
+    set(after TRUE)
+  endif()
+endforeach()
+execute_process(COMMAND ${command} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+if(NOT code STREQUAL EXIT_CODE)
+  message(FATAL_ERROR "exit code ${code}, not ${EXIT_CODE}: ${out}${err}")
+endif()
+if(NOT "${out}${err}" MATCHES "${OUTPUT}")
+  message(FATAL_ERROR "'${out}${err}' does not match '${OUTPUT}'")
+endif()
