@@ -61,16 +61,16 @@ TEST(ThreadCacheTest, CallsTheFunctionAsAnRvalue) {
     void operator()() & { p->set_value(false); }
     void operator()() && { p->set_value(true); }
   };
-  thread_cache cache;
   std::promise<bool> p;
+  thread_cache cache;
   const once f{&p};
   cache.execute(f);
   EXPECT_TRUE(p.get_future().get());
 }
 
 TEST(ThreadCacheTest, GrowsWhenAllThreadsAreBusy) {
-  thread_cache cache;
   std::barrier meet(301);
+  thread_cache cache;
   for (int i = 0; i != 300; ++i) cache.execute([&] { meet.arrive_and_wait(); });
   meet.arrive_and_wait();
 }
@@ -160,8 +160,8 @@ struct tells_its_end {
 thread_local tells_its_end end_of_thread;
 
 TEST(ThreadCacheTest, IdleThreadEndsAfterItsTimeout) {
-  thread_cache cache({.idle_timeout = 1ms});
   std::promise<void> ended;
+  thread_cache cache({.idle_timeout = 1ms});
   cache.execute([&] { end_of_thread.told = &ended; });
   ended.get_future().wait();  // While the cache lives.
   run(cache, [] {});
@@ -232,8 +232,8 @@ TEST(ThreadCacheDeathTest, EscapingExceptionTerminates) {
 
 // A function that ends its thread takes the thread from the cache, and nothing else.
 TEST(ThreadCacheTest, FunctionMayEndItsThread) {
-  thread_cache cache({.max_threads = 1});
   std::atomic<int> ran{0};
+  thread_cache cache({.max_threads = 1});
   cache.execute([&] {
     ++ran;
     pthread_exit(nullptr);

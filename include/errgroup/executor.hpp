@@ -15,9 +15,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#if __has_include(<cxxabi.h>)
-#include <cxxabi.h>
-#endif
 
 #include <errgroup/detail/executor_ref.hpp>
 #include <errgroup/detail/immortal.hpp>
@@ -88,13 +85,8 @@ class function_job final : public pool_job {
     try {
       std::invoke(*std::move(f_));
       f_.reset();
-    }
-#if defined(__GLIBCXX__) && __has_include(<cxxabi.h>)
-    catch (abi::__forced_unwind&) {
-      throw;
-    }
-#endif
-    catch (...) {
+    } catch (...) {
+      if (!std::current_exception()) throw;  // glibc's forced unwind (pthread_exit) is no C++ exception.
       std::terminate();
     }
   }

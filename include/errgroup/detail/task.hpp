@@ -11,10 +11,6 @@
 #include <stop_token>
 #include <type_traits>
 #include <utility>
-#include <version>
-#if __has_include(<cxxabi.h>)
-#include <cxxabi.h>
-#endif
 
 #include <errgroup/context.hpp>
 #include <errgroup/detail/handle_slot.hpp>
@@ -65,19 +61,15 @@ template <class F>
 using spawned_t = typename spawned<std::remove_cvref_t<task_result_t<F>>>::type;
 
 /// Calls `f()` and returns what it throws as an error. Lets glibc's forced unwind through (pthread_exit,
-/// pthread_cancel): swallowing it would end the process.
+/// pthread_cancel), which is no C++ exception: swallowing it would end the process.
 template <class F>
 error catch_error(F&& f) {
   try {
     return f();
-  }
-#if defined(__GLIBCXX__) && __has_include(<cxxabi.h>)
-  catch (abi::__forced_unwind&) {
-    throw;
-  }
-#endif
-  catch (...) {
-    return error(std::current_exception());
+  } catch (...) {
+    std::exception_ptr thrown = std::current_exception();
+    if (!thrown) throw;
+    return error(std::move(thrown));
   }
 }
 
