@@ -21,7 +21,8 @@ struct search {
 
   errgroup::result<std::string> operator()(const errgroup::context& ctx, const std::string& query) const {
     if (errgroup::error stopped = ctx.sleep_for(latency)) return stopped;
-    if (query.find_first_not_of(' ') == std::string::npos) return errgroup::error(std::errc::invalid_argument, kind);
+    if (query.find_first_not_of(' ') == std::string::npos)
+      return errgroup::error(std::errc::invalid_argument, kind);
     return kind + " result for '" + query + "'";
   }
 };

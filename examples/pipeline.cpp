@@ -33,7 +33,8 @@ errgroup::result<std::uint64_t> hash_file(const errgroup::context& ctx, const fs
   return hash;
 }
 
-errgroup::result<std::map<fs::path, std::uint64_t>> hash_all(const errgroup::context& parent, const fs::path& root) {
+errgroup::result<std::map<fs::path, std::uint64_t>> hash_all(const errgroup::context& parent,
+                                                             const fs::path& root) {
   std::mutex mutex;
   std::map<fs::path, std::uint64_t> hashes;
   errgroup::group group(parent, errgroup::with_limit(8));
