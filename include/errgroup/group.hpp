@@ -130,14 +130,12 @@ class group {
   [[nodiscard]] std::vector<error> errors() const { return core_->errors(); }
 
  private:
-  using admission = detail::group_core::admission;
-
   template <class F>
   static constexpr void check();
   template <class F>
   bool start(F&& f, bool may_block);
-  template <class Task, class... Args>
-  void place(admission how, Args&&... args);
+  template <class Task, class F, class... Args>
+  bool place(bool may_block, F&& f, Args&&... args);
 
   const detail::ref<detail::group_core> core_;  // Constant.
 };
@@ -181,10 +179,7 @@ bool group::start(F&& f, bool may_block) {
     static_assert(valueless,
                   "errgroup: go() would lose this task's value: use spawn(), or return void or an error");
     if constexpr (valueless) {
-      const admission how = core_->admit(may_block);
-      if (how == admission::refused || how == admission::full) return false;
-      place<detail::plain_task<task>>(how, std::forward<F>(f));
-      return true;
+      return place<detail::plain_task<task>>(may_block, std::forward<F>(f));
     }
   }
 }
@@ -201,39 +196,49 @@ auto group::spawn(F&& f) {
     if constexpr (!valueless) {
       using T = detail::spawned_t<task>;
       auto slot = std::make_shared<detail::handle_slot<T>>();
-      const admission how = core_->admit(true);
-      if (how == admission::refused) {
+      if (!place<detail::value_task<task, T>>(true, std::forward<F>(f), slot)) {
         slot->value.emplace(core_->refusal());
         slot->end();
-      } else {
-        place<detail::value_task<task, T>>(how, std::forward<F>(f), slot);
       }
       return handle<T>(std::move(slot));
     }
   }
 }
 
-template <class Task, class... Args>
-void group::place(admission how, Args&&... args) {
+// Stores the task and queues it. A callable whose construction is no user's code is stored under the lock.
+template <class Task, class F, class... Args>
+bool group::place(bool may_block, F&& f, Args&&... args) {
   static_assert(alignof(Task) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
                 "errgroup: a task must not be over-aligned: keep the data behind a pointer");
-  if (how == admission::in_place) {
-    Task task(sizeof(Task), std::forward<Args>(args)...);
-    core_->run_in_place(task);
-    return;
-  }
-  std::size_t size = sizeof(Task);
+  using core = detail::group_core;
+  constexpr bool pooled = sizeof(Task) <= detail::task_blocks::size;
+  constexpr bool trivial = pooled && std::is_trivially_constructible_v<std::decay_t<F>, F>;
+  core::lock_type lock;
   void* block = nullptr;
-  Task* task = nullptr;
-  try {
-    block = core_->allocate(size);
-    task = ::new (block) Task(size, std::forward<Args>(args)...);
-  } catch (...) {
-    if (block) core_->deallocate(block, size);
-    core_->unreserve();
-    throw;
+  const core::admission how =
+      core_->admit(lock, may_block, detail::takes_context<std::decay_t<F>>, pooled ? &block : nullptr);
+  if (how == core::admission::in_place) {
+    Task task(false, std::forward<F>(f), std::forward<Args>(args)...);
+    core_->run_in_place(task);
+    return true;
   }
-  core_->enqueue(*task);
+  if (how != core::admission::reserved) return false;
+  Task* task = nullptr;
+  if constexpr (trivial) {
+    task = ::new (block) Task(true, std::forward<F>(f), std::forward<Args>(args)...);
+  } else {
+    lock.unlock();
+    try {
+      if (!pooled) block = ::operator new(sizeof(Task));
+      task = ::new (block) Task(pooled, std::forward<F>(f), std::forward<Args>(args)...);
+    } catch (...) {
+      if (!pooled) ::operator delete(std::exchange(block, nullptr));
+      core_->unreserve(lock, block);
+      throw;
+    }
+  }
+  core_->enqueue(lock, *task);
+  return true;
 }
 
 }  // namespace errgroup

@@ -3,6 +3,7 @@
 #ifndef ERRGROUP_DETAIL_EXECUTOR_REF_HPP
 #define ERRGROUP_DETAIL_EXECUTOR_REF_HPP
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -11,29 +12,61 @@
 
 namespace errgroup::detail {
 
-/// What stands behind the runners that a group hands to an executor.
-class runner_ticket {
+/// What a runner belongs to: a group.
+class runner_host {
  public:
   virtual void retain() noexcept = 0;
   virtual void release() noexcept = 0;
-  /// Runs the group's queued tasks until there are none. Only the first call does anything.
-  virtual void begin() = 0;
+  /// Runs the group's queued tasks until there are none.
+  virtual void begin_runner(bool accepted) = 0;
+  /// An accepted runner was destroyed before it was begun.
+  virtual void drop_runner() noexcept = 0;
 
  protected:
-  ~runner_ticket() = default;
+  ~runner_host() = default;
 };
 
-/// What an executor is given: copyable and const-callable, so that a `std::function` takes it.
+/// What an executor is given: copyable and const-callable, so that a `std::function` takes it. All copies are one
+/// runner, of which the first call does something.
 class runner {
  public:
-  explicit runner(ref<runner_ticket> ticket) noexcept : ticket_(std::move(ticket)) {}
+  /// Throws: std::bad_alloc.
+  explicit runner(runner_host& host) : shared_(ref<shared>::adopt(new shared(host))) {}
   void operator()() const {
-    const ref<runner_ticket> keep = ticket_;  // The executor may destroy its copy meanwhile.
-    if (keep) keep->begin();
+    const ref<shared> keep = shared_;  // The executor may destroy its copy meanwhile.
+    if (!keep) return;
+    const state before = keep->now.exchange(state::begun, std::memory_order_relaxed);
+    if (before != state::begun) keep->host.begin_runner(before == state::accepted);
+  }
+
+  /// Notes that the executor has taken it. False: it has begun already.
+  bool accept() const noexcept {
+    state expected = state::fresh;
+    return shared_->now.compare_exchange_strong(expected, state::accepted, std::memory_order_relaxed);
   }
 
  private:
-  ref<runner_ticket> ticket_;  // This object's owner only.
+  enum class state : unsigned char { fresh, accepted, begun };
+
+  struct shared {
+    explicit shared(runner_host& h) noexcept : host(h) { h.retain(); }
+    shared(const shared&) = delete;
+    shared& operator=(const shared&) = delete;
+    ~shared() {
+      if (now.load(std::memory_order_relaxed) == state::accepted) host.drop_runner();
+      host.release();
+    }
+    void retain() noexcept { refs.add(); }
+    void release() noexcept {
+      if (refs.drop()) delete this;
+    }
+
+    ref_count refs;
+    runner_host& host;                     // Constant; a reference is held.
+    std::atomic<state> now{state::fresh};  // Any thread; decides who begins. The group's mutex orders the rest.
+  };
+
+  ref<shared> shared_;  // This object's owner only.
 };
 
 /// Refers to where a group's tasks run: a thread_cache's pool, or any object with `void execute(F)`.

@@ -4,7 +4,7 @@
 #define ERRGROUP_DETAIL_TASK_HPP
 
 #include <concepts>
-#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -14,7 +14,6 @@
 
 #include <errgroup/context.hpp>
 #include <errgroup/detail/handle_slot.hpp>
-#include <errgroup/detail/intrusive_list.hpp>
 #include <errgroup/error.hpp>
 #include <errgroup/result.hpp>
 
@@ -35,6 +34,10 @@ decltype(auto) invoke_task(F&& f, const context& ctx) {
     return std::invoke(std::forward<F>(f));
   }
 }
+
+/// True if `f` is called with a context, or with its token.
+template <class F>
+inline constexpr bool takes_context = std::invocable<F, const context&> || std::invocable<F, std::stop_token>;
 
 template <class F>
 using task_result_t = decltype(invoke_task(std::declval<F>(), std::declval<const context&>()));
@@ -74,9 +77,9 @@ error catch_error(F&& f) {
 }
 
 /// A task that a group has accepted.
-class task : public list_node<task> {
+class task {
  public:
-  explicit task(std::size_t block) noexcept : size(block) {}
+  explicit task(bool in_block) noexcept : pooled(in_block) {}
   task(const task&) = delete;
   task& operator=(const task&) = delete;
   virtual ~task() = default;
@@ -86,15 +89,16 @@ class task : public list_node<task> {
   /// Called instead of run() when the task is not to be started.
   virtual void reject(const error&) noexcept {}
 
-  const std::size_t size;         // Of the block that the task is in. Constant.
-  unsigned long long serial = 0;  // Tells tasks apart that live in the same block one after the other.
+  task* next = nullptr;      // In the group's queue. Guarded by the group's mutex.
+  std::uint32_t serial = 0;  // Tells tasks apart that live in the same block one after the other. As above.
+  const bool pooled;         // In a block of the group's, or in memory of its own.
 };
 
 template <class F>
 class plain_task final : public task {
  public:
   template <class G>
-  explicit plain_task(std::size_t block, G&& f) : task(block), f_(std::forward<G>(f)) {}
+  explicit plain_task(bool in_block, G&& f) : task(in_block), f_(std::forward<G>(f)) {}
 
   error run(const context& ctx) override {
     return catch_error([&]() -> error {
@@ -115,8 +119,8 @@ template <class F, class T>
 class value_task final : public task {
  public:
   template <class G>
-  explicit value_task(std::size_t block, G&& f, std::shared_ptr<handle_slot<T>> slot)
-      : task(block), f_(std::forward<G>(f)), slot_(std::move(slot)) {}
+  explicit value_task(bool in_block, G&& f, std::shared_ptr<handle_slot<T>> slot)
+      : task(in_block), f_(std::forward<G>(f)), slot_(std::move(slot)) {}
 
   error run(const context& ctx) override {
     const ended_guard ended{*slot_};

@@ -11,7 +11,33 @@
 #include <sys/prctl.h>
 #endif
 
+#include <mutex>
+
 namespace errgroup::detail {
+
+/// Waits for some tens of cycles, in a loop that looks at what another core is about to write.
+inline void relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Calls `ready()` up to `tries` times, until it is true. A try takes about 20 ns.
+template <class Ready>
+bool spin(int tries, Ready ready) {
+  for (int i = 0; i != tries; ++i) {
+    if (ready()) return true;
+    relax();
+  }
+  return false;
+}
+
+/// Locks what is held for some tens of nanoseconds at a time: parking at once would cost microseconds.
+inline void lock_patiently(std::unique_lock<std::mutex>& lock) {
+  if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
+}
 
 /// Blocks every signal for a scope, so that a thread started in it leaves signals to the user's threads.
 class signals_blocked {

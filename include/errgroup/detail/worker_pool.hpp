@@ -33,20 +33,26 @@ class pool_job : public list_node<pool_job> {
   /// Called last, with no lock held, when the pool is done with a run of the job.
   virtual void release() noexcept = 0;
 
-  /// To be added to when part of the queued job is done elsewhere. One writer at a time.
-  void progress() noexcept {
-    version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  /// To be called when part of the queued job is taken, by a worker or elsewhere; one caller at a time.
+  void progress() noexcept { count(version_); }
+  /// To be called when a thread that is no worker is seen at work on the job; one caller at a time.
+  void outside_progress() noexcept { count(outside_); }
 
  protected:
   ~pool_job() = default;
 
  private:
   friend class worker_pool;
-  std::atomic<std::uint64_t> version_{0};  // By progress(); read by the looker as a hint, so relaxed.
-  std::uint64_t stamp_ = 0;                // Number of the submission. Guarded by the pool's mutex_, as are:
+  static void count(std::atomic<std::uint32_t>& n) noexcept {
+    n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  std::atomic<std::uint32_t> version_{0};  // By progress(); read by the looker as a hint, so relaxed.
+  std::atomic<std::uint32_t> outside_{0};  // By outside_progress(); as above.
+  std::uint32_t seen_version_ = 0;         // version_ when last looked at. Guarded by the pool's mutex_, as are:
+  std::uint32_t seen_outside_ = 0;         // outside_ when last looked at.
+  std::uint64_t stamp_ = 0;                // Number of the submission.
   std::uint64_t seen_stamp_ = 0;           // stamp_ when last looked at.
-  std::uint64_t seen_version_ = 0;         // version_ when last looked at.
   std::size_t runners_ = 0;                // Workers inside run().
 };
 
@@ -264,13 +270,15 @@ inline pool_job* worker_pool::look(lock_type& lock, worker& self) {
 
 inline pool_job* worker_pool::choose(bool fresh) {
   pool_job* const first = queue_.front();
-  if (!first || (fresh && busy_ < cores_)) return first;
+  if (!first) return nullptr;
   pool_job* job = first;
   for (int i = 0; i != jobs_per_look; ++i) {
-    const std::uint64_t version = job->version_.load(std::memory_order_relaxed);
+    const std::uint32_t version = job->version_.load(std::memory_order_relaxed);
+    const std::uint32_t outside = job->outside_.load(std::memory_order_relaxed);
     const bool here_before = std::exchange(job->seen_stamp_, job->stamp_) == job->stamp_;
     const bool stuck = std::exchange(job->seen_version_, version) == version;
-    if (here_before && (stuck || active() < cores_)) return job;
+    const std::size_t others = std::exchange(job->seen_outside_, outside) == outside ? 0 : 1;
+    if (fresh ? busy_ + others < cores_ : here_before && (stuck || active() + others < cores_)) return job;
     queue_.erase(*job);
     queue_.push_back(*job);
     job = queue_.front();

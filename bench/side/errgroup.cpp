@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include <errgroup/errgroup.hpp>
+
+#include "side.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using errgroup::context;
+using errgroup::error;
+using errgroup::group;
+
+std::atomic<long> allocations{0};
+const error failure("failure");
+
+double small_groups(long n, long reps) {
+  const double t = side::time(reps, [n] {
+    group g;
+    for (long i = 0; i != n; ++i) g.go([] { side::tick(); });
+    if (g.wait()) std::abort();
+  });
+  side::check(n * reps);
+  return t;
+}
+
+double with_context(long n, long reps) {
+  const context parent = context().with_cancel().first;
+  const double t = side::time(reps, [&] {
+    group g(parent);
+    for (long i = 0; i != n; ++i) g.go([](const context&) { side::tick(); });
+    if (g.wait()) std::abort();
+  });
+  side::check(n * reps);
+  return t;
+}
+
+double with_deadline(long n, long reps) {
+  const double t = side::time(reps, [n] {
+    group g(errgroup::with_timeout(1h));
+    for (long i = 0; i != n; ++i) g.go([] { side::tick(); });
+    if (g.wait()) std::abort();
+  });
+  side::check(n * reps);
+  return t;
+}
+
+double stream(long limit, long reps) {
+  constexpr long tasks = 200'000;
+  const double t = side::time(reps, [limit] {
+    group g{errgroup::with_limit(limit)};
+    for (long i = 0; i != tasks; ++i) g.go([] { side::tick(); });
+    if (g.wait()) std::abort();
+  });
+  side::check(tasks * reps);
+  return t / tasks;
+}
+
+template <class Block>
+double fail_fast(long n, long reps, Block block) {
+  double total = 0;
+  for (long r = 0; r != reps; ++r) {
+    side::blocked all(n);
+    group g;
+    for (long i = 0; i != n; ++i) {
+      g.go([&](const context& ctx) {
+        all.arrive();
+        block(ctx);
+      });
+    }
+    g.go([&] {
+      all.fail.acquire();
+      return failure;
+    });
+    std::this_thread::sleep_for(1ms);  // So that it is not wait() that runs the tasks.
+    all.go();
+    if (!g.wait()) std::abort();
+    total += all.elapsed();
+  }
+  return total / static_cast<double>(reps);
+}
+
+double fail_fast_sleep(long n, long reps) {
+  return fail_fast(n, reps, [](const context& ctx) { (void)ctx.sleep_for(1h); });
+}
+
+double fail_fast_wait(long n, long reps) {
+  return fail_fast(n, reps, [](const context& ctx) {
+    std::mutex mutex;
+    std::condition_variable_any cv;
+    std::unique_lock lock(mutex);
+    (void)ctx.wait(cv, lock, [] { return false; });
+  });
+}
+
+double fail_fast_token(long n, long reps) {
+  return fail_fast(n, reps, [](const context& ctx) { side::block_on(ctx.get_stop_token()); });
+}
+
+// The median of how late a task is woken by a deadline of 5 ms.
+double lateness(long, long reps) {
+  std::vector<double> late;
+  for (long r = 0; r != reps; ++r) {
+    const auto when = errgroup::clock::now() + 5ms;
+    group g(errgroup::with_deadline(when));
+    g.go([&](const context& ctx) {
+      (void)ctx.sleep_for(1h);
+      late.push_back(std::chrono::duration<double, std::nano>(errgroup::clock::now() - when).count());
+    });
+    if (g.wait()) std::abort();
+  }
+  std::sort(late.begin(), late.end());
+  return late[late.size() / 2];
+}
+
+// The most threads that there were above the blocked ones, while 1,000,000 tiny tasks ran beside them.
+double storm(long blocked_tasks, long) {
+  side::blocked all(blocked_tasks);
+  group blocked;
+  for (long i = 0; i != blocked_tasks; ++i) {
+    blocked.go([&](const context& ctx) {
+      all.arrive();
+      (void)ctx.sleep_for(1h);
+    });
+  }
+  all.all.acquire();
+  const double before = 1;  // This thread.
+  std::atomic<bool> ended{false};
+  double most = 0;
+  std::jthread watch([&] {
+    while (!ended) {
+      most = std::max(most, side::status("Threads"));
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  for (int i = 0; i != 100; ++i) {
+    group g;
+    for (long t = 0; t != 10'000; ++t) g.go([] { side::tick(); });
+    if (g.wait()) std::abort();
+  }
+  side::check(1'000'000);
+  ended = true;
+  watch.join();
+  return most - 1 - before - static_cast<double>(blocked_tasks);  // Without the one that watches.
+}
+
+double storm_time(long blocked_tasks, long reps) {
+  return side::time(1, [&] { (void)storm(blocked_tasks, reps); }) / 1e6;
+}
+
+// Resident bytes for each of n blocked tasks.
+double memory(long n, long) {
+  const double before = side::status("VmRSS");
+  side::blocked all(n);
+  group g;
+  for (long i = 0; i != n; ++i) {
+    g.go([&](const context& ctx) {
+      all.arrive();
+      (void)ctx.sleep_for(1h);
+    });
+  }
+  all.all.acquire();
+  std::this_thread::sleep_for(20ms);
+  return (side::status("VmRSS") - before) * 1024 / static_cast<double>(n);
+}
+
+// Allocations a task in steady state: the group's second round.
+double allocated(long n, long) {
+  group g;
+  long before = 0;
+  for (int round = 0; round != 2; ++round) {
+    before = allocations;
+    for (long i = 0; i != n; ++i) g.go([] { side::tick(); });
+    if (g.wait()) std::abort();
+  }
+  side::check(2 * n);
+  return static_cast<double>(allocations - before) / static_cast<double>(n);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* const p = std::malloc(size)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+int main() {
+  return side::serve({{"group", small_groups},
+                      {"context", with_context},
+                      {"deadline", with_deadline},
+                      {"stream", stream},
+                      {"sleep", fail_fast_sleep},
+                      {"wait", fail_fast_wait},
+                      {"token", fail_fast_token},
+                      {"lateness", lateness},
+                      {"storm", storm},
+                      {"storm-time", storm_time},
+                      {"memory", memory},
+                      {"allocations", allocated}});
+}

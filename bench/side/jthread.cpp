@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+
+#include <cstdlib>
+#include <vector>
+
+#include "side.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+double small_groups(long n, long reps) {
+  const double t = side::time(reps, [n] {
+    std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(n));
+    for (long i = 0; i != n; ++i) threads.emplace_back([] { side::tick(); });
+  });
+  side::check(n * reps);
+  return t;
+}
+
+template <class Block>
+double fail_fast(long n, long reps, Block block) {
+  double total = 0;
+  for (long r = 0; r != reps; ++r) {
+    side::blocked all(n);
+    std::stop_source source;
+    std::vector<std::jthread> threads;
+    for (long i = 0; i != n; ++i) {
+      threads.emplace_back([&, token = source.get_token()] {
+        all.arrive();
+        block(token);
+      });
+    }
+    threads.emplace_back([&] {
+      all.fail.acquire();
+      source.request_stop();
+    });
+    all.go();
+    for (std::jthread& t : threads) t.join();
+    total += all.elapsed();
+  }
+  return total / static_cast<double>(reps);
+}
+
+double fail_fast_sleep(long n, long reps) {
+  return fail_fast(n, reps, [](const std::stop_token& token) {
+    std::mutex mutex;
+    std::condition_variable_any cv;
+    std::unique_lock lock(mutex);
+    cv.wait_for(lock, token, 1h, [] { return false; });
+  });
+}
+
+double fail_fast_token(long n, long reps) { return fail_fast(n, reps, side::block_on); }
+
+double memory(long n, long) {
+  const double before = side::status("VmRSS");
+  side::blocked all(n);
+  std::stop_source source;
+  std::vector<std::jthread> threads;
+  for (long i = 0; i != n; ++i) {
+    threads.emplace_back([&, token = source.get_token()] {
+      all.arrive();
+      side::block_on(token);
+    });
+  }
+  all.all.acquire();
+  std::this_thread::sleep_for(20ms);
+  const double bytes = (side::status("VmRSS") - before) * 1024 / static_cast<double>(n);
+  source.request_stop();
+  return bytes;
+}
+
+}  // namespace
+
+int main() {
+  return side::serve({{"group", small_groups},
+                      {"context", small_groups},
+                      {"sleep", fail_fast_sleep},
+                      {"wait", fail_fast_token},
+                      {"token", fail_fast_token},
+                      {"memory", memory}});
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+var counter int64
+
+func tick() error {
+	atomic.AddInt64(&counter, 1)
+	return nil
+}
+
+func check(want int64) {
+	if n := atomic.SwapInt64(&counter, 0); n != want {
+		fmt.Fprintln(os.Stderr, n, "tasks ran, not", want)
+		os.Exit(1)
+	}
+}
+
+func measure(reps int, f func()) float64 {
+	start := time.Now()
+	for i := 0; i < reps; i++ {
+		f()
+	}
+	return float64(time.Since(start).Nanoseconds()) / float64(reps)
+}
+
+func smallGroups(n, reps int) float64 {
+	t := measure(reps, func() {
+		g, _ := errgroup.WithContext(context.Background())
+		for i := 0; i < n; i++ {
+			g.Go(tick)
+		}
+		if g.Wait() != nil {
+			panic("failed")
+		}
+	})
+	check(int64(n) * int64(reps))
+	return t
+}
+
+func withContext(n, reps int) float64 {
+	parent, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	t := measure(reps, func() {
+		g, _ := errgroup.WithContext(parent)
+		for i := 0; i < n; i++ {
+			g.Go(tick)
+		}
+		if g.Wait() != nil {
+			panic("failed")
+		}
+	})
+	check(int64(n) * int64(reps))
+	return t
+}
+
+func withDeadline(n, reps int) float64 {
+	t := measure(reps, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		g, _ := errgroup.WithContext(ctx)
+		for i := 0; i < n; i++ {
+			g.Go(tick)
+		}
+		if g.Wait() != nil {
+			panic("failed")
+		}
+		cancel()
+	})
+	check(int64(n) * int64(reps))
+	return t
+}
+
+func stream(limit, reps int) float64 {
+	const tasks = 200000
+	t := measure(reps, func() {
+		g, _ := errgroup.WithContext(context.Background())
+		g.SetLimit(limit)
+		for i := 0; i < tasks; i++ {
+			g.Go(tick)
+		}
+		if g.Wait() != nil {
+			panic("failed")
+		}
+	})
+	check(int64(tasks) * int64(reps))
+	return t / tasks
+}
+
+func failFast(n, reps int) float64 {
+	total := 0.0
+	failure := errors.New("failure")
+	for r := 0; r < reps; r++ {
+		g, ctx := errgroup.WithContext(context.Background())
+		var all sync.WaitGroup
+		all.Add(n)
+		for i := 0; i < n; i++ {
+			g.Go(func() error {
+				all.Done()
+				<-ctx.Done()
+				return nil
+			})
+		}
+		fail := make(chan struct{})
+		g.Go(func() error {
+			<-fail
+			return failure
+		})
+		all.Wait()
+		time.Sleep(5 * time.Millisecond)
+		start := time.Now()
+		close(fail)
+		if g.Wait() == nil {
+			panic("not failed")
+		}
+		total += float64(time.Since(start).Nanoseconds())
+	}
+	return total / float64(reps)
+}
+
+func lateness(_, reps int) float64 {
+	late := make([]float64, 0, reps)
+	for r := 0; r < reps; r++ {
+		when := time.Now().Add(5 * time.Millisecond)
+		ctx, cancel := context.WithDeadline(context.Background(), when)
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error {
+			<-ctx.Done()
+			late = append(late, float64(time.Since(when).Nanoseconds()))
+			return nil
+		})
+		g.Wait()
+		cancel()
+	}
+	sort.Float64s(late)
+	return late[len(late)/2]
+}
+
+func main() {
+	works := map[string]func(n, reps int) float64{
+		"group": smallGroups, "context": withContext, "deadline": withDeadline, "stream": stream,
+		"sleep": failFast, "wait": failFast, "token": failFast, "lateness": lateness,
+	}
+	in := bufio.NewReader(os.Stdin)
+	for {
+		var name string
+		var n, reps int
+		if _, err := fmt.Fscan(in, &name, &n, &reps); err != nil {
+			return
+		}
+		if f, ok := works[name]; ok {
+			fmt.Println(f(n, reps))
+		} else {
+			fmt.Println("none")
+		}
+	}
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+#ifndef ERRGROUP_DETAIL_GROUP_CORE_RUN_HPP
+#define ERRGROUP_DETAIL_GROUP_CORE_RUN_HPP
+
+// How group_core takes tasks in and runs them. Included by group_core.hpp.
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <stop_token>
+#include <system_error>
+#include <utility>
+
+#include <errgroup/detail/group_core.hpp>
+
+namespace errgroup::detail {
+
+inline group_core::admission group_core::admit(lock_type& lock, bool may_block, bool needs_context, void** block) {
+  lock = lock_type(mutex_, std::defer_lock);
+  lock_patiently(lock);
+  for (;;) {
+    if (!open_) open_round();
+    if (context_.done()) {
+      fail(context_.cause());
+      lock.unlock();
+      return admission::refused;
+    }
+    if (!full()) break;
+    if (may_block && !inside_frame::is_inside(this)) {
+      wait_for_space(lock);
+      continue;
+    }
+    if (may_block && needs_context) context_.make();
+    lock.unlock();
+    return may_block ? admission::in_place : admission::full;
+  }
+  if (needs_context) context_.make();
+  if (settings_.max_errors > errors_.capacity() && errors_.capacity() < errors_.size() + pending() + 1) {
+    errors_.reserve(std::min(settings_.max_errors, 2 * (errors_.size() + pending() + 1)));
+  }
+  if (block) *block = blocks_.take();
+  add(pending_, 1);
+  return admission::reserved;
+}
+
+// Waits for the limit to let another task in, or for the end of the round; first awake, since a runner may be
+// about to end its task. The callback is registered and destroyed unlocked, since it takes the mutex; what it may
+// report in between is looked at under the lock.
+inline void group_core::wait_for_space(lock_type& lock) {
+  const std::ptrdiff_t limit = limit_;
+  lock.unlock();
+  const bool space = limit > 0 && spin(short_look, [&] { return pending() < static_cast<std::size_t>(limit); });
+  lock_patiently(lock);
+  if (space || !full() || !open_ || context_.done()) return;
+  const unsigned long long round = round_;
+  const std::stop_token token = context_.token();
+  lock.unlock();
+  {
+    const std::stop_callback on_stop(token, wake_all{this});
+    lock.lock();
+    ++blocked_;
+    space_.wait(lock, [&] { return !full() || context_.done() || !open_ || round_ != round; });
+    --blocked_;
+    lock.unlock();
+  }
+  lock_patiently(lock);
+  if (full()) return;
+  // The wake-up may have been meant for one that still waits, should this one have no use for it.
+  if (context_.done() || !open_ || round_ != round) space_.notify_all();
+}
+
+inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
+  if (!lock.owns_lock()) lock_patiently(lock);
+  if (block) blocks_.give(block);
+  finish(1);
+}
+
+inline void group_core::enqueue(lock_type& lock, task& t) {
+  if (!lock.owns_lock()) lock_patiently(lock);
+  const std::uint32_t serial = t.serial = ++serial_;
+  (queued() != 0 ? last_->next : first_) = &t;
+  last_ = &t;
+  add(queued_, 1);
+  if (covered()) return;
+  if (idle_ != 0) {
+    --idle_;
+    ++tokens_;
+    helpers_.notify_one();
+    if (covered()) return;
+  }
+  try {
+    if (settings_.executor.object) {
+      if (queued() > unbegun_ + seekers_ + tokens_) hand_runner(lock);
+    } else if (job_queued_) {
+      outside_progress();
+    } else {
+      submit_job();
+    }
+  } catch (...) {
+    take_back(lock, t, serial);
+  }
+}
+
+// In a handler: rethrows, unless somebody has run the task meanwhile.
+inline void group_core::take_back(lock_type& lock, task& t, std::uint32_t serial) {
+  if (!lock.owns_lock()) lock_patiently(lock);
+  task* before = nullptr;
+  task* at = queued() != 0 ? first_ : nullptr;
+  while (at && at->serial != serial) {
+    before = at;
+    at = at == last_ ? nullptr : at->next;
+  }
+  if (!at) return;
+  if (at == last_) last_ = before;
+  (before ? before->next : first_) = at->next;
+  add(queued_, -std::size_t{1});
+  lock.unlock();
+  dispose(t, lock);
+  finish(1);
+  lock.unlock();
+  throw;
+}
+
+// The executor is called unlocked: it may run the tasks at once, and its own code is not ours.
+inline void group_core::hand_runner(lock_type& lock) {
+  lock.unlock();
+  const runner r(*this);
+  settings_.executor.execute(settings_.executor.object, r);
+  lock_patiently(lock);
+  if (r.accept()) ++unbegun_;
+  lock.unlock();
+}
+
+inline void group_core::submit_job() {
+  settings_.executor.pool->submit(*this);
+  job_queued_ = true;
+  retain();
+}
+
+inline void group_core::withdraw_job() noexcept {
+  if (!job_queued_ || !settings_.executor.pool->withdraw(*this)) return;
+  job_queued_ = false;
+  refs_.drop();  // Not the last: the caller has one.
+}
+
+// A worker's run. The pool gives the job's reference back by release().
+inline void group_core::run(std::atomic<std::uint32_t>& ticks) {
+  lock_type lock(mutex_, std::defer_lock);
+  lock_patiently(lock);
+  job_queued_ = false;
+  run_queued(lock, &ticks);
+}
+
+inline void group_core::begin_runner(bool accepted) {
+  lock_type lock(mutex_);
+  if (accepted) --unbegun_;
+  run_queued(lock, nullptr);
+}
+
+inline void group_core::drop_runner() noexcept {
+  const std::lock_guard lock(mutex_);
+  --unbegun_;
+  if (queued() != 0 && idle_ != 0) {
+    --idle_;
+    ++tokens_;
+    helpers_.notify_one();
+  }
+}
+
+// A worker of the pool, which has `ticks`, looks out for more tasks before it leaves: longer, if a blocked go()
+// was woken and is about to bring one. A custom executor's thread may be the one that is in go(), so it does not.
+inline void group_core::run_queued(lock_type& lock, std::atomic<std::uint32_t>* ticks) {
+  for (;;) {
+    if (queued() == 0) {
+      if (!ticks || !open_ || context_.done()) return;
+      seek(lock, blocked_ != 0 ? long_look : short_look);
+      if (queued() == 0) return;
+    }
+    if (context_.done()) {
+      drop_queued(lock);
+      continue;
+    }
+    task& t = pop();
+    if (ticks) {
+      ticks->fetch_add(1, std::memory_order_relaxed);
+      if (queued() != 0 && !job_queued_ && !covered()) {
+        try {
+          submit_job();
+        } catch (...) {  // This worker, or a wait(), takes the rest.
+        }
+      }
+    }
+    run_one(lock, t);
+  }
+}
+
+// Runs a task that was taken. The lock is held on entry and on return.
+inline void group_core::run_one(lock_type& lock, task& t) {
+  struct ending {  // On a forced unwind, too.
+    group_core& core;
+    lock_type& lock;
+    task& t;
+    bool returned = false;
+    ~ending() {
+      if (!returned) core.settle(error(std::make_error_code(std::errc::owner_dead)));
+      core.dispose(t, lock);
+      core.finish(1);
+    }
+  };
+  lock.unlock();
+  const inside_frame frame(this);
+  ending guard{*this, lock, t};
+  error e = t.run(context_.get());
+  guard.returned = true;
+  if (e) settle(std::move(e));
+}
+
+inline void group_core::run_in_place(task& t) {
+  const inside_frame frame(this);
+  error e = t.run(context_.get());
+  if (e) settle(std::move(e));
+}
+
+inline task& group_core::pop() noexcept {
+  task& t = *first_;
+  first_ = t.next;
+  add(queued_, -std::size_t{1});
+  progress();
+  if (queued() == 0) withdraw_job();
+  return t;
+}
+
+// Looks, unlocked, for a queued task, or for the end of the last one.
+inline void group_core::seek(lock_type& lock, int tries) noexcept {
+  if (seekers_ > 1) return;
+  const bool waits = pending() != 0;
+  ++seekers_;
+  lock.unlock();
+  spin(tries, [&] { return queued() != 0 || (waits && pending() == 0); });
+  lock_patiently(lock);
+  --seekers_;
+}
+
+// Destroys what has not started, since the context is done. The lock is held on entry and on return.
+inline void group_core::drop_queued(lock_type& lock) noexcept {
+  const error cause = context_.cause();
+  fail(cause);
+  task* t = first_;
+  const std::size_t n = queued();
+  add(queued_, -n);
+  withdraw_job();
+  for (std::size_t i = 0; i != n; ++i) {
+    task* const next = t->next;
+    lock.unlock();
+    {
+      const inside_frame frame(this);
+      t->reject(cause);
+      dispose(*t, lock);
+    }
+    t = next;
+  }
+  finish(n);
+}
+
+// Destroys a task, unlocked; then locks, and keeps its memory.
+inline void group_core::dispose(task& t, lock_type& lock) noexcept {
+  const bool pooled = t.pooled;
+  void* const block = &t;
+  t.~task();
+  if (!pooled) ::operator delete(block);
+  lock_patiently(lock);
+  if (pooled) blocks_.give(block);
+}
+
+// The end of `tasks` tasks, under the lock.
+inline void group_core::finish(std::size_t tasks) noexcept {
+  add(pending_, -tasks);
+  if (blocked_ != 0 && !full()) {
+    if (tasks == 1) {
+      space_.notify_one();
+    } else {
+      space_.notify_all();
+    }
+  }
+  if (pending() == 0) {
+    if (idle_ != 0) helpers_.notify_all();
+    if (watching_ != 0) done_.notify_all();
+  }
+}
+
+}  // namespace errgroup::detail
+
+#endif  // ERRGROUP_DETAIL_GROUP_CORE_RUN_HPP
