@@ -213,19 +213,25 @@ bool group::place(bool may_block, F&& f, Args&&... args) {
   using core = detail::group_core;
   constexpr bool pooled = sizeof(Task) <= detail::task_blocks::size;
   constexpr bool trivial = pooled && std::is_trivially_constructible_v<std::decay_t<F>, F>;
+  constexpr bool handy =
+      trivial && sizeof(Task) <= detail::handoff::size && alignof(Task) <= detail::handoff::alignment;
+  constexpr detail::task_shape shape{pooled, handy, detail::takes_context<std::decay_t<F>>};
   core::lock_type lock;
   void* block = nullptr;
-  const core::admission how =
-      core_->admit(lock, may_block, detail::takes_context<std::decay_t<F>>, pooled ? &block : nullptr);
+  const core::admission how = core_->admit(lock, may_block, shape, block);
+  if (how == core::admission::full || how == core::admission::refused) return false;
   if (how == core::admission::in_place) {
     Task task(false, std::forward<F>(f), std::forward<Args>(args)...);
     core_->run_in_place(task);
     return true;
   }
-  if (how != core::admission::reserved) return false;
   Task* task = nullptr;
   if constexpr (trivial) {
     task = ::new (block) Task(true, std::forward<F>(f), std::forward<Args>(args)...);
+    if (how == core::admission::handed) {
+      core_->hand_over();
+      return true;
+    }
   } else {
     lock.unlock();
     try {

@@ -14,6 +14,7 @@
 
 #include <errgroup/context.hpp>
 #include <errgroup/detail/executor_ref.hpp>
+#include <errgroup/detail/handoff.hpp>
 #include <errgroup/detail/ref.hpp>
 #include <errgroup/detail/round_context.hpp>
 #include <errgroup/detail/task.hpp>
@@ -44,7 +45,7 @@ namespace errgroup::detail {
 /// context does not change while there is one.
 class group_core final : private pool_job, private runner_host {
  public:
-  enum class admission { reserved, in_place, full, refused };
+  enum class admission { reserved, handed, in_place, full, refused };
   using lock_type = std::unique_lock<std::mutex>;
 
   static ref<group_core> make(const context& parent, group_settings settings) {
@@ -56,16 +57,18 @@ class group_core final : private pool_job, private runner_host {
     if (refs_.drop()) delete this;
   }
 
-  /// Decides about a new task, and makes the context if it needs one. `lock` is locked for a reservation only, and
-  /// then `block` has room for a task of task_blocks::size bytes, if that is asked for.
-  /// Blocks: while the group is full, if it may and the caller is not in a task. Throws: std::bad_alloc; what
-  /// make_context() does. Then nothing has changed.
-  admission admit(lock_type& lock, bool may_block, bool needs_context, void** block);
+  /// Decides about a new task. Reserved: `block` has room for it, if its shape is pooled. Handed: it is to be made
+  /// in `block`, and then hand_over() called. `lock` is locked in these two cases only. Blocks: while the group is
+  /// full, if it may and the caller is not in a task. Throws: std::bad_alloc; what making a context does. Then
+  /// nothing has changed.
+  admission admit(lock_type& lock, bool may_block, const task_shape& shape, void*& block);
   /// Takes a reservation back, and the block.
   void unreserve(lock_type& lock, void* block) noexcept;
   /// Queues a task that was reserved, and sees to it that it will run. If that throws, the task is destroyed and
   /// the reservation taken back. `lock` may be locked.
   void enqueue(lock_type& lock, task& t);
+  /// Gives a task that was made for the handoff.
+  void hand_over() noexcept { handoff_.give(); }
   /// Runs a task on the calling thread, inside another of the group's.
   void run_in_place(task& t);
 
@@ -87,7 +90,9 @@ class group_core final : private pool_job, private runner_host {
     void operator()() const noexcept;
   };
 
-  // About 3 µs, as long as it takes to wake a thread; and about 50 µs, as long as it may take one to come.
+  // In tries of about 20 ns: about as long as a tiny task takes; as it takes to wake a thread; as it may take that
+  // thread to come.
+  static constexpr int glance = 16;
   static constexpr int short_look = 150;
   static constexpr int long_look = 2500;
 
@@ -109,6 +114,9 @@ class group_core final : private pool_job, private runner_host {
   void drop_runner() noexcept override;
   void run_queued(lock_type& lock, std::atomic<std::uint32_t>* ticks);
   void run_one(lock_type& lock, task& t);
+  void serve(lock_type& lock, std::atomic<std::uint32_t>& ticks);
+  bool run_handed(task& t);
+  void reject(task& t) noexcept;
   task& pop() noexcept;
   void seek(lock_type& lock, int tries) noexcept;
   void drop_queued(lock_type& lock) noexcept;
@@ -127,7 +135,9 @@ class group_core final : private pool_job, private runner_host {
 
   // The counters are written under mutex_, and looked at without it as a hint only.
   std::size_t queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
-  std::size_t pending() const noexcept { return pending_.load(std::memory_order_relaxed); }
+  std::size_t pending() const noexcept {
+    return pending_.load(std::memory_order_relaxed) + (handoff_.busy() ? 1 : 0);
+  }
   static void add(std::atomic<std::size_t>& n, std::size_t d) noexcept {
     n.store(n.load(std::memory_order_relaxed) + d, std::memory_order_relaxed);
   }
@@ -135,8 +145,8 @@ class group_core final : private pool_job, private runner_host {
   const group_settings settings_;
   ref_count refs_;
   mutable std::mutex mutex_;
-  std::atomic<std::size_t> pending_{0};  // Tasks reserved, queued or running. Guarded by mutex_, as is all that
-  std::atomic<std::size_t> queued_{0};   //   follows. Length of the queue.
+  std::atomic<std::size_t> pending_{0};  // Tasks reserved, queued or running, but for the handoff's. Guarded by
+  std::atomic<std::size_t> queued_{0};   //   mutex_, as is all that follows. Length of the queue.
   task* first_ = nullptr;                // The queue.
   task* last_ = nullptr;                 // Its end, if it is not empty.
   std::uint32_t serial_ = 0;             // Of the last task queued.
@@ -156,6 +166,7 @@ class group_core final : private pool_job, private runner_host {
   round_context context_;
   std::vector<error> errors_;  // Has room for an error of each pending task.
   task_blocks blocks_;
+  handoff handoff_;
   std::condition_variable helpers_;  // Waits on mutex_: wait(), for a task to run or for pending_ == 0.
   std::condition_variable space_;    // Waits on mutex_: go(), for the limit.
   std::condition_variable done_;     // Waits on mutex_: wait_until() and close(), for pending_ == 0.

@@ -18,9 +18,11 @@
 
 namespace errgroup::detail {
 
-inline group_core::admission group_core::admit(lock_type& lock, bool may_block, bool needs_context, void** block) {
+inline group_core::admission group_core::admit(lock_type& lock, bool may_block, const task_shape& shape,
+                                               void*& block) {
   lock = lock_type(mutex_, std::defer_lock);
   lock_patiently(lock);
+  bool glanced = false;
   for (;;) {
     if (!open_) open_round();
     if (context_.done()) {
@@ -28,20 +30,30 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
       lock.unlock();
       return admission::refused;
     }
-    if (!full()) break;
-    if (may_block && !inside_frame::is_inside(this)) {
-      wait_for_space(lock);
-      continue;
+    if (full()) {
+      if (may_block && !inside_frame::is_inside(this)) {
+        wait_for_space(lock);
+        continue;
+      }
+      if (may_block && shape.needs_context) context_.make();
+      lock.unlock();
+      return may_block ? admission::in_place : admission::full;
     }
-    if (may_block && needs_context) context_.make();
+    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.busy() || inside_frame::is_inside(this)) break;
     lock.unlock();
-    return may_block ? admission::in_place : admission::full;
+    spin(glance, [&] { return !handoff_.busy(); });
+    lock_patiently(lock);
+    glanced = true;
   }
-  if (needs_context) context_.make();
+  if (shape.needs_context) context_.make();
   if (settings_.max_errors > errors_.capacity() && errors_.capacity() < errors_.size() + pending() + 1) {
     errors_.reserve(std::min(settings_.max_errors, 2 * (errors_.size() + pending() + 1)));
   }
-  if (block) *block = blocks_.take();
+  if (shape.handy && limit_ > 0 && queued() == 0) {
+    block = handoff_.room();
+    if (block) return admission::handed;
+  }
+  if (shape.pooled) block = blocks_.take();
   add(pending_, 1);
   return admission::reserved;
 }
@@ -62,7 +74,11 @@ inline void group_core::wait_for_space(lock_type& lock) {
     const std::stop_callback on_stop(token, wake_all{this});
     lock.lock();
     ++blocked_;
-    space_.wait(lock, [&] { return !full() || context_.done() || !open_ || round_ != round; });
+    for (;;) {
+      handoff_.ask();
+      if (!full() || context_.done() || !open_ || round_ != round) break;
+      space_.wait(lock);
+    }
     --blocked_;
     lock.unlock();
   }
@@ -91,12 +107,11 @@ inline void group_core::enqueue(lock_type& lock, task& t) {
     helpers_.notify_one();
     if (covered()) return;
   }
+  outside_progress();
   try {
     if (settings_.executor.object) {
       if (queued() > unbegun_ + seekers_ + tokens_) hand_runner(lock);
-    } else if (job_queued_) {
-      outside_progress();
-    } else {
+    } else if (!job_queued_) {
       submit_job();
     }
   } catch (...) {
@@ -176,7 +191,11 @@ inline void group_core::run_queued(lock_type& lock, std::atomic<std::uint32_t>* 
   for (;;) {
     if (queued() == 0) {
       if (!ticks || !open_ || context_.done()) return;
-      seek(lock, blocked_ != 0 ? long_look : short_look);
+      if (limit_ > 0 && handoff_.open()) {
+        serve(lock, *ticks);
+      } else {
+        seek(lock, blocked_ != 0 ? long_look : short_look);
+      }
       if (queued() == 0) return;
     }
     if (context_.done()) {
@@ -216,6 +235,69 @@ inline void group_core::run_one(lock_type& lock, task& t) {
   error e = t.run(context_.get());
   guard.returned = true;
   if (e) settle(std::move(e));
+}
+
+// Runs tasks from the handoff until none has come for a while, or some are queued. The lock is held on entry and
+// on return. The queue is looked at now and then only: its line is busy with those who add tasks.
+inline void group_core::serve(lock_type& lock, std::atomic<std::uint32_t>& ticks) {
+  int tries = blocked_ != 0 ? long_look : short_look;
+  lock.unlock();
+  for (;;) {
+    task* t = nullptr;
+    int i = 0;
+    spin(tries, [&] { return (t = handoff_.take()) || (++i % 16 == 0 && queued() != 0); });
+    if (!t) {
+      lock_patiently(lock);
+      if (handoff_.close()) return;
+      lock.unlock();  // One has come in between.
+      continue;
+    }
+    ticks.fetch_add(1, std::memory_order_relaxed);
+    const bool asked = run_handed(*t);
+    tries = asked ? long_look : short_look;
+    if (asked) {
+      lock_patiently(lock);
+      finish(0);
+      lock.unlock();
+    }
+  }
+}
+
+// Runs the task in the handoff, and ends it there. True if somebody has asked for that.
+inline bool group_core::run_handed(task& t) {
+  struct unwinding {  // A forced unwind ends the runner, too.
+    group_core& core;
+    task& t;
+    bool returned = false;
+    ~unwinding() {
+      if (returned) return;
+      core.settle(error(std::make_error_code(std::errc::owner_dead)));
+      t.~task();
+      core.handoff_.end(false);
+      const std::lock_guard lock(core.mutex_);
+      core.finish(0);
+    }
+  };
+  {
+    const inside_frame frame(this);
+    unwinding guard{*this, t};
+    if (context_.done()) {
+      reject(t);
+    } else if (error e = t.run(context_.get())) {
+      settle(std::move(e));
+    }
+    guard.returned = true;
+    t.~task();
+  }
+  return handoff_.end(true);
+}
+
+inline void group_core::reject(task& t) noexcept {
+  lock_type lock(mutex_);
+  const error cause = context_.cause();
+  fail(cause);
+  lock.unlock();
+  t.reject(cause);
 }
 
 inline void group_core::run_in_place(task& t) {

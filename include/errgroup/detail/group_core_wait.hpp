@@ -154,6 +154,8 @@ inline error group_core::wait() {
       seek(lock, short_look);
       looked = true;
     } else {
+      handoff_.ask();
+      if (pending() == 0) continue;
       ++idle_;
       helpers_.wait(lock);
       if (open_ && round_ == round) --(tokens_ != 0 ? tokens_ : idle_);
@@ -177,6 +179,8 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
       drop_queued(lock);
       continue;
     }
+    handoff_.ask();
+    if (pending() == 0) continue;
     ++watching_;
     const bool in_time = detail::wait_until(done_, lock, when);
     --watching_;
@@ -199,6 +203,8 @@ inline void group_core::close() noexcept {
     if (queued() != 0) {
       drop_queued(lock);
     } else {
+      handoff_.ask();
+      if (pending() == 0) continue;
       ++watching_;
       done_.wait(lock);
       --watching_;

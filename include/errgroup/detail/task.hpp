@@ -148,6 +148,13 @@ class value_task final : public task {
   std::shared_ptr<handle_slot<T>> slot_;  // As above.
 };
 
+/// Where a task may be stored.
+struct task_shape {
+  bool pooled;         // In a block of the group's.
+  bool handy;          // In a handoff.
+  bool needs_context;  // The context must be made first.
+};
+
 /// Marks the calling thread, for a scope, as being inside a task of `owner`.
 class inside_frame {
  public:
