@@ -75,7 +75,7 @@ double fail_fast(long n, long reps, Block block) {
       });
     }
     g.go([&] {
-      all.fail.acquire();
+      all.wait_to_fail();
       return failure;
     });
     std::this_thread::sleep_for(1ms);  // So that it is not wait() that runs the tasks.

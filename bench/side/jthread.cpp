@@ -34,7 +34,7 @@ double fail_fast(long n, long reps, Block block) {
       });
     }
     threads.emplace_back([&] {
-      all.fail.acquire();
+      all.wait_to_fail();
       source.request_stop();
     });
     all.go();

@@ -116,13 +116,14 @@ func failFast(n, reps int) float64 {
 			})
 		}
 		fail := make(chan struct{})
+		var start time.Time
 		g.Go(func() error {
 			<-fail
+			start = time.Now()
 			return failure
 		})
 		all.Wait()
 		time.Sleep(5 * time.Millisecond)
-		start := time.Now()
 		close(fail)
 		if g.Wait() == nil {
 			panic("not failed")

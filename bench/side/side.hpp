@@ -73,20 +73,24 @@ inline void check(long want) {
 struct blocked {
   explicit blocked(long n) : left(n) {}
 
-  std::atomic<long> left;              // Siblings that have not started.
-  std::binary_semaphore all{0};        // Told by the last sibling to start.
-  std::binary_semaphore fail{0};       // Tells the failing task to fail.
-  std::chrono::steady_clock::time_point start;
+  std::atomic<long> left;                       // Siblings that have not started.
+  std::binary_semaphore all{0};                 // Told by the last sibling to start.
+  std::binary_semaphore fail{0};                // Tells the failing task to fail.
+  std::chrono::steady_clock::time_point start;  // Of the failure.
 
   void arrive() {
     if (left.fetch_sub(1) == 1) all.release();
   }
-  /// Waits until all siblings have started, gives them time to block, and starts the clock.
+  /// Waits until all siblings have started, gives them time to block, and lets the one fail.
   void go() {
     all.acquire();
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    start = std::chrono::steady_clock::now();
     fail.release();
+  }
+  /// Called by the one that fails: starts the clock when it is told to.
+  void wait_to_fail() {
+    fail.acquire();
+    start = std::chrono::steady_clock::now();
   }
   double elapsed() const {
     return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();

@@ -12,6 +12,7 @@
 #endif
 
 #include <mutex>
+#include <thread>
 
 namespace errgroup::detail {
 
@@ -38,6 +39,10 @@ bool spin(int tries, Ready ready) {
 inline void lock_patiently(std::unique_lock<std::mutex>& lock) {
   if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
 }
+
+/// Starts a thread that calls `run(arg)`. Throws: std::system_error. (One instantiation of std::thread's
+/// constructor for the whole library, since each takes the compiler about 5 ms.)
+inline std::thread start_thread(void (*run)(void*), void* arg) { return std::thread(run, arg); }
 
 /// Blocks every signal for a scope, so that a thread started in it leaves signals to the user's threads.
 class signals_blocked {

@@ -84,7 +84,7 @@ inline void timer::add(timer_client& client, clock::time_point when) {
   heap_.reserve(heap_.size() + 1 > heap_.capacity() ? 2 * heap_.size() + 16 : 0);
   if (!started_) {
     const signals_blocked quiet;
-    std::thread([this] { run(); }).detach();
+    start_thread([](void* self) { static_cast<timer*>(self)->run(); }, this).detach();
     started_ = true;
   }
   heap_.push_back({when, &client});

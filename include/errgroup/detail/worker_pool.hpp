@@ -9,7 +9,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -94,6 +93,8 @@ class worker_pool {
 
  private:
   struct worker : list_node<worker> {
+    explicit worker(worker_pool& p) noexcept : pool(p) {}
+    worker_pool& pool;                    // Constant.
     std::thread thread;                   // Guarded by mutex_.
     std::condition_variable wake;         // Waits on mutex_.
     bool summoned = false;                // Has been given the duty. Guarded by mutex_.
@@ -141,8 +142,7 @@ class worker_pool {
 // Leaves the pool on every way out of work(), a forced unwind (pthread_exit, pthread_cancel) in a task included.
 class worker_pool::leaving {
  public:
-  leaving(worker_pool& pool, lock_type& lock, std::unique_ptr<worker> self)
-      : pool_(pool), lock_(lock), self_(std::move(self)) {}
+  leaving(worker_pool& pool, lock_type& lock, worker& self) : pool_(pool), lock_(lock), self_(self) {}
   leaving(const leaving&) = delete;
   leaving& operator=(const leaving&) = delete;
 
@@ -161,19 +161,20 @@ class worker_pool::leaving {
   ~leaving() {
     if (job_) end();
     std::thread before;
-    pool_.running_.erase(*self_);
-    if (!pool_.options_.immortal) before = std::exchange(pool_.left_, std::move(self_->thread));
+    pool_.running_.erase(self_);
+    if (!pool_.options_.immortal) before = std::exchange(pool_.left_, std::move(self_.thread));
     --pool_.threads_;  // First, since the place may be needed at max_threads.
     if (!pool_.queue_.empty() && !pool_.duty_) pool_.pass_on();
     if (pool_.threads_ == 0) pool_.ended_.notify_all();
     lock_.unlock();
+    delete &self_;
     if (before.joinable()) before.join();
   }
 
  private:
   worker_pool& pool_;
   lock_type& lock_;
-  std::unique_ptr<worker> self_;
+  worker& self_;
   pool_job* job_ = nullptr;
 };
 
@@ -228,7 +229,7 @@ inline void worker_pool::shut_down() noexcept {
 inline void worker_pool::work(worker& me) {
   name_this_thread(options_.thread_name.c_str());
   lock_type lock(mutex_);
-  leaving guard(*this, lock, std::unique_ptr<worker>(&me));
+  leaving guard(*this, lock, me);
   if (options_.immortal) me.thread.detach();
   while (pool_job* const job = find(lock, me)) {
     guard.begin(*job);
@@ -325,16 +326,16 @@ inline void worker_pool::summon() {
     return;
   }
   if (options_.max_threads != 0 && threads_ >= options_.max_threads) return;
-  auto w = std::make_unique<worker>();
+  auto* const w = new worker(*this);
   w->summoned = true;
   running_.push_back(*w);
   try {
-    w->thread = std::thread([this, me = w.get()] { work(*me); });
+    w->thread = start_thread([](void* me) { static_cast<worker*>(me)->pool.work(*static_cast<worker*>(me)); }, w);
   } catch (...) {
     running_.erase(*w);
+    delete w;
     throw;
   }
-  w.release();
   ++threads_;
   duty_ = true;
 }
