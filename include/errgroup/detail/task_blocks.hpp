@@ -31,7 +31,7 @@ class task_blocks {
 
   /// Frees what is more than is worth keeping. Preconditions: all blocks were given back.
   void trim() noexcept {
-    if (last_slab_ >= worth_keeping) reset();
+    if (bytes_ > worth_keeping) reset();
   }
 
  private:
@@ -40,13 +40,14 @@ class task_blocks {
   };
   static constexpr std::size_t own_blocks = 4;
   static constexpr std::size_t largest_slab = 64 * 1024;
-  static constexpr std::size_t worth_keeping = largest_slab;
+  static constexpr std::size_t worth_keeping = 1024 * 1024;
 
   void grow() {
     const std::size_t bytes = std::min(2 * std::max(last_slab_, sizeof(own_)), largest_slab);
     void* const slab = ::operator new(bytes);
     slabs_ = ::new (slab) link{slabs_};
     last_slab_ = bytes;
+    bytes_ += bytes;
     next_ = static_cast<std::byte*>(slab) + size;  // The first block of a slab is its link.
     end_ = static_cast<std::byte*>(slab) + bytes;
   }
@@ -54,12 +55,14 @@ class task_blocks {
     while (slabs_) ::operator delete(std::exchange(slabs_, slabs_->next));
     free_ = nullptr;
     last_slab_ = 0;
+    bytes_ = 0;
     next_ = own_;
     end_ = own_ + sizeof(own_);
   }
 
   link* free_ = nullptr;   // Given back, the last first: it is still in the cache. As the user guards, like all.
   link* slabs_ = nullptr;  // All slabs.
+  std::size_t bytes_ = 0;  // Of all slabs.
   std::size_t last_slab_ = 0;  // Bytes of the last one.
   alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) std::byte own_[own_blocks * size];
   std::byte* next_ = own_;                // Never used yet: from here

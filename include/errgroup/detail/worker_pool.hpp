@@ -52,6 +52,7 @@ class pool_job : public list_node<pool_job> {
   std::uint32_t seen_outside_ = 0;         // outside_ when last looked at.
   std::uint64_t stamp_ = 0;                // Number of the submission.
   std::uint64_t seen_stamp_ = 0;           // stamp_ when last looked at.
+  std::uint32_t deferred_ = 0;             // Looks at which its owner was seen to be brisk, and nothing taken.
   std::size_t runners_ = 0;                // Workers inside run().
 };
 
@@ -65,6 +66,9 @@ class pool_job : public list_node<pool_job> {
 /// than cores are busy, a job is taken as soon as it has been queued for one short nap, by which time the group's
 /// own wait() has run most small groups. Beyond that, a job is taken only if nothing was taken from it during a
 /// nap, which means that all who work on it are blocked, or if few workers are seen to get on with their tasks.
+/// A group whose owner is brisk is left alone: tasks that take less than it costs two cores to share a queue are
+/// run fastest by the one that is there. (10,000 tiny tasks: 60 ns each, and 117 ns with a worker at the same
+/// queue.) While it only adds tasks, and runs none, that holds for some tens of microseconds.
 class worker_pool {
  public:
   struct options {
@@ -107,7 +111,9 @@ class worker_pool {
 
   static constexpr auto nap_time = std::chrono::microseconds(20);
   static constexpr auto patience = std::chrono::microseconds(50);
-  static constexpr int jobs_per_look = 64;  // Bounds the time for which a look holds the mutex.
+  static constexpr std::uint32_t brisk_pace = 64;   // Tasks a nap.
+  static constexpr std::uint32_t max_deferred = 4;  // Naps.
+  static constexpr int jobs_per_look = 64;          // Bounds the time for which a look holds the mutex.
 
   void work(worker& self);
   pool_job* find(lock_type& lock, worker& self);
@@ -278,8 +284,13 @@ inline pool_job* worker_pool::choose(bool fresh) {
     const std::uint32_t outside = job->outside_.load(std::memory_order_relaxed);
     const bool here_before = std::exchange(job->seen_stamp_, job->stamp_) == job->stamp_;
     const bool stuck = std::exchange(job->seen_version_, version) == version;
-    const std::size_t others = std::exchange(job->seen_outside_, outside) == outside ? 0 : 1;
-    if (fresh ? busy_ + others < cores_ : here_before && (stuck || active() + others < cores_)) return job;
+    const std::uint32_t pace = outside - std::exchange(job->seen_outside_, outside);
+    const std::size_t others = pace == 0 ? 0 : 1;
+    if (!here_before) job->deferred_ = 0;
+    const bool brisk = !fresh && pace >= brisk_pace && (!stuck || ++job->deferred_ <= max_deferred);
+    if (!brisk && (fresh ? busy_ + others < cores_ : here_before && (stuck || active() + others < cores_))) {
+      return job;
+    }
     queue_.erase(*job);
     queue_.push_back(*job);
     job = queue_.front();
