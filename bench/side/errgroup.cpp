@@ -170,6 +170,28 @@ double memory(long n, long) {
   return (side::status("VmRSS") - before) * 1024 / static_cast<double>(n);
 }
 
+// A cache line's way to another core and back: what a handover between two threads costs at least.
+double round_trip(long, long reps) {
+  constexpr int trips = 100'000;
+  std::atomic<int> there{0}, back{0};
+  std::jthread other([&] {
+    for (int i = 1; i <= trips; ++i) {
+      while (there.load(std::memory_order_acquire) != i) {
+      }
+      back.store(i, std::memory_order_release);
+    }
+  });
+  return side::time(1,
+                    [&] {
+                      for (int i = 1; i <= trips; ++i) {
+                        there.store(i, std::memory_order_release);
+                        while (back.load(std::memory_order_acquire) != i) {
+                        }
+                      }
+                    }) /
+         (trips * static_cast<double>(reps));
+}
+
 // Allocations a task in steady state: the group's second round.
 double allocated(long n, long) {
   group g;
@@ -205,5 +227,6 @@ int main() {
                       {"storm", storm},
                       {"storm-time", storm_time},
                       {"memory", memory},
+                      {"round-trip", round_trip},
                       {"allocations", allocated}});
 }

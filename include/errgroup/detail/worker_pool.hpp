@@ -117,7 +117,8 @@ class worker_pool {
 
   void work(worker& self);
   pool_job* find(lock_type& lock, worker& self);
-  pool_job* look(lock_type& lock, worker& self);
+  pool_job* look(lock_type& lock, worker& self, bool fresh);
+  static bool known(const pool_job& job) noexcept;
   pool_job* choose(bool fresh);
   bool park(lock_type& lock, worker& self);
   void nap(lock_type& lock, worker& self, clock::duration d);
@@ -245,16 +246,20 @@ inline void worker_pool::work(worker& me) {
   }
 }
 
-// Finds the next job, with or without the duty; null when it is time to leave. What a worker takes in place of
-// the job that it has just finished needs no patience, unless others are at it.
+// Finds the next job, with or without the duty; null when it is time to leave. What a worker takes in place of the
+// job that it has just finished needs no patience, unless others are at it, or it is a group that nobody has
+// looked at: its owner may be brisk.
 inline pool_job* worker_pool::find(lock_type& lock, worker& self) {
   for (;;) {
-    if (!self.summoned) {
-      if (pool_job* const job = queue_.front(); job && (job->runners_ == 0 || busy_ < cores_)) return take(*job);
+    const bool summoned = self.summoned;
+    if (!summoned) {
+      if (pool_job* const job = queue_.front(); job && known(*job) && (job->runners_ == 0 || busy_ < cores_)) {
+        return take(*job);
+      }
       if (!duty_) duty_ = self.summoned = true;
     }
     if (self.summoned) {
-      pool_job* const job = look(lock, self);
+      pool_job* const job = look(lock, self, summoned);
       self.summoned = duty_ = false;
       if (job) return take(*job);
     }
@@ -263,10 +268,14 @@ inline pool_job* worker_pool::find(lock_type& lock, worker& self) {
   }
 }
 
+inline bool worker_pool::known(const pool_job& job) noexcept {
+  return job.seen_stamp_ == job.stamp_ || job.outside_.load(std::memory_order_relaxed) == 0;
+}
+
 // Looks until there is a job to take; null if it has been quiet for a nap. The queue may be long and full of
-// jobs that get on well: those go to the back.
-inline pool_job* worker_pool::look(lock_type& lock, worker& self) {
-  for (bool fresh = true;; fresh = false) {
+// jobs that get on well: those go to the back. `fresh`: it took some microseconds to wake up, which is a nap.
+inline pool_job* worker_pool::look(lock_type& lock, worker& self, bool fresh) {
+  for (;; fresh = false) {
     if (pool_job* const job = choose(fresh)) return job;
     if (stopping_ && queue_.empty()) return nullptr;
     const std::uint64_t before = submissions_;
@@ -287,7 +296,7 @@ inline pool_job* worker_pool::choose(bool fresh) {
     const std::uint32_t pace = outside - std::exchange(job->seen_outside_, outside);
     const std::size_t others = pace == 0 ? 0 : 1;
     if (!here_before) job->deferred_ = 0;
-    const bool brisk = !fresh && pace >= brisk_pace && (!stuck || ++job->deferred_ <= max_deferred);
+    const bool brisk = pace >= brisk_pace && (!stuck || ++job->deferred_ <= max_deferred);
     if (!brisk && (fresh ? busy_ + others < cores_ : here_before && (stuck || active() + others < cores_))) {
       return job;
     }
