@@ -653,6 +653,23 @@ TEST(GroupTest, EveryWaiterGetsTheRoundsResult) {
   }
 }
 
+// The one that ends the round is not the only one that must not return before the token is stopped.
+TEST(GroupTest, EveryWaiterSeesTheTokenStopped) {
+  for (int round = 0; round != 300; ++round) {
+    group g;
+    std::latch start(3);
+    g.go([&] { start.arrive_and_wait(); });
+    const std::stop_token token = g.get_stop_token();
+    const auto wait = [&] {
+      start.arrive_and_wait();
+      EXPECT_FALSE(g.wait());
+      EXPECT_TRUE(token.stop_requested());
+    };
+    const std::jthread other(wait);
+    wait();
+  }
+}
+
 TEST(GroupTest, ContextIsDoneWhenWaitReturns) {
   group g;
   g.go([] {});

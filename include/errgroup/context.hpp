@@ -14,7 +14,6 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <thread>
 #include <utility>
 
 #include <errgroup/detail/context_node.hpp>
@@ -178,10 +177,14 @@ inline std::pair<context, canceler> context::with_cancel() const {
   return {context(node), canceler(node)};
 }
 
+// The background waits on something that nobody notifies: libstdc++'s sleep_until() starts anew after each signal,
+// and never ends where signals come faster than it can sleep.
 inline error context::sleep_until(clock::time_point when) const {
   if (node_) return node_->sleep_until(when);
-  while (when == detail::never) std::this_thread::sleep_for(std::chrono::hours(24));
-  std::this_thread::sleep_until(when);
+  std::mutex mutex;
+  std::condition_variable cv;
+  std::unique_lock lock(mutex);
+  while (clock::now() < when) (void)detail::wait_until(cv, lock, when);
   return {};
 }
 

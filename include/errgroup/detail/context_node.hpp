@@ -164,8 +164,12 @@ inline void context_node::unlink() noexcept {
 inline void context_node::finish(state why, error cause) noexcept {
   if (!cause) cause = errc_of(why);
   {
-    const std::lock_guard lock(root_->mutex_);
-    if (state_.load(std::memory_order_relaxed) != state::active) return;
+    std::unique_lock lock(root_->mutex_);
+    if (state_.load(std::memory_order_relaxed) != state::active) {
+      lock.unlock();
+      source_.request_stop();  // Whoever was first may not be there yet, and the caller counts on it.
+      return;
+    }
     unlink();
     next_ = prev_ = nullptr;
     context_node* last = this;

@@ -131,6 +131,7 @@ class group_core final : private pool_job, private runner_host {
   void throw_if_inside() const;
   void open_round();
   clock::time_point round_deadline() const;
+  error outcome_of(unsigned long long round) const { return failed_round_ <= round ? first_error_ : error(); }
   error end_round(unsigned long long round, lock_type& lock);
 
   // The counters are written under mutex_, and looked at without it as a hint only.
@@ -158,12 +159,15 @@ class group_core final : private pool_job, private runner_host {
   std::size_t idle_ = 0;      // Threads that wait on helpers_, less the tokens.
   std::size_t blocked_ = 0;   // Threads that wait on space_.
   std::size_t watching_ = 0;  // Threads that wait on done_.
+  std::size_t waiters_ = 0;   // Threads inside wait() or wait_until().
   std::size_t unbegun_ = 0;   // Runners that the executor has accepted, and neither begun nor dropped.
   unsigned long long round_ = 1;
   unsigned long long failed_round_ = 0;  // Of first_error_.
   error first_error_;
   error canceled_;  // The cause given to cancel(), for this and all rounds to come.
   round_context context_;
+  unsigned long long ended_round_ = 0;  // Of ended_.
+  context ended_;  // Of the last round, while there are other waiters, who must not return before it is done.
   std::vector<error> errors_;  // Has room for an error of each pending task.
   task_blocks blocks_;
   handoff handoff_;
