@@ -384,9 +384,9 @@ void run(std::uint64_t seed) {
     const auto [root, cancel] = context().with_cancel();
     std::optional<std::jthread> canceling;
     if (random.one_in(4)) {
-      canceling.emplace([&cancel = cancel, d = random.below(1000)] {
+      canceling.emplace([&stop = cancel, d = random.below(1000)] {
         (void)context().sleep_for(std::chrono::microseconds(d));
-        cancel(error("the root was cancelled"));
+        stop(error("the root was cancelled"));
       });
     }
     const context ctx = random.one_in(4)

@@ -140,7 +140,7 @@ class [[nodiscard]] error {
 
   static state_ptr immortal(errc e) noexcept;
   static state_ptr no_memory() noexcept;
-  static state_ptr capture(std::exception_ptr exception) noexcept;
+  static state_ptr capture(const std::exception_ptr& exception) noexcept;
 
   template <class C>
   bool equals(const C& code) const noexcept;
@@ -223,7 +223,7 @@ inline error::error(std::error_code code, std::string what) {
 }
 
 inline error::error(std::exception_ptr exception) noexcept {
-  if (exception) state_ = capture(std::move(exception));
+  if (exception) state_ = capture(exception);
 }
 
 inline error::error(std::string message)
@@ -279,7 +279,7 @@ inline error::state_ptr error::no_memory() noexcept {
   return {state_ptr(), &instance.get()};
 }
 
-inline error::state_ptr error::capture(std::exception_ptr exception) noexcept {
+inline error::state_ptr error::capture(const std::exception_ptr& exception) noexcept {
   try {
     try {
       std::rethrow_exception(exception);

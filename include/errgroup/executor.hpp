@@ -106,7 +106,9 @@ struct immortal_cache {
         worker_pool::options{thread_cache_options().idle_timeout, 0, thread_cache_options().thread_name, true});
     return instance.get();
   }
-  thread_cache cache{std::shared_ptr<worker_pool>(std::shared_ptr<worker_pool>(), &pool())};
+  immortal_cache() : cache(std::shared_ptr<worker_pool>(std::shared_ptr<worker_pool>(), &pool())) {}
+
+  thread_cache cache;
 };
 
 }  // namespace detail

@@ -122,7 +122,7 @@ inline void group_core::throw_if_inside() const {
 // already, and stays the group's, since there will be no other round. Who ends the round cancels its context, and
 // so does every other waiter of that round: it might return before the first has come to it.
 inline error group_core::end_round(unsigned long long round, lock_type& lock) {
-  const error outcome = outcome_of(round);
+  error outcome = outcome_of(round);
   const bool over = outcome && !settings_.keep_going;
   context ended;
   if (over) ended = context_.get();

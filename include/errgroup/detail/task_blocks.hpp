@@ -39,8 +39,8 @@ class task_blocks {
     link* next;
   };
   static constexpr std::size_t own_blocks = 4;
-  static constexpr std::size_t largest_slab = 64 * 1024;
-  static constexpr std::size_t worth_keeping = 1024 * 1024;
+  static constexpr std::size_t largest_slab = std::size_t{64} * 1024;
+  static constexpr std::size_t worth_keeping = std::size_t{1024} * 1024;
 
   void grow() {
     const std::size_t bytes = std::min(2 * std::max(last_slab_, sizeof(own_)), largest_slab);
