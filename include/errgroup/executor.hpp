@@ -39,7 +39,8 @@ struct thread_cache_options {
 /// Guarantees: without max_threads, a function never waits for another to end. A thread that fails to start
 /// once execute() has returned delays what was queued until a thread is free or the next execute().
 ///
-/// A child process made by fork() has none of the threads: it must not use a cache that the parent has used.
+/// A child process made by fork() has none of the threads: it must not use a cache that the parent has used. A
+/// shared library that has used shared() must not be unloaded: idle threads would lose their code.
 class thread_cache {
  public:
   thread_cache() : thread_cache(thread_cache_options()) {}

@@ -159,7 +159,6 @@ class group_core final : private pool_job, private runner_host {
   std::size_t idle_ = 0;      // Threads that wait on helpers_, less the tokens.
   std::size_t blocked_ = 0;   // Threads that wait on space_.
   std::size_t watching_ = 0;  // Threads that wait on done_.
-  std::size_t waiters_ = 0;   // Threads inside wait() or wait_until().
   std::size_t unbegun_ = 0;   // Runners that the executor has accepted, and neither begun nor dropped.
   unsigned long long round_ = 1;
   unsigned long long failed_round_ = 0;  // Of first_error_.
@@ -167,8 +166,8 @@ class group_core final : private pool_job, private runner_host {
   error canceled_;  // The cause given to cancel(), for this and all rounds to come.
   round_context context_;
   unsigned long long ended_round_ = 0;  // Of ended_.
-  context ended_;  // Of the last round, while there are other waiters, who must not return before it is done.
-  std::vector<error> errors_;  // Has room for an error of each pending task.
+  context ended_;                       // Of the last round that has ended; it is done, or about to be.
+  std::vector<error> errors_;           // Has room for an error of each pending task.
   task_blocks blocks_;
   handoff handoff_;
   std::condition_variable helpers_;  // Waits on mutex_: wait(), for a task to run or for pending_ == 0.

@@ -118,31 +118,30 @@ inline void group_core::throw_if_inside() const {
   }
 }
 
-// Nothing is pending, or the round was ended by another waiter. Unlocks. After a failure the context is done
-// already, and stays the group's, since there will be no other round. Who ends the round cancels its context, and
-// so does every other waiter of that round: it might return before the first has come to it.
+// Nothing is pending, or the round was ended by another waiter. Unlocks. After a failure the context stays the
+// group's, since there will be no other round. Who ends the round cancels its context, and so does whoever waits
+// for it once more: it might return before the first, or a deadline, has come to stop the token.
 inline error group_core::end_round(unsigned long long round, lock_type& lock) {
   error outcome = outcome_of(round);
   const bool over = outcome && !settings_.keep_going;
-  context ended;
+  context ended, before;
   if (over) ended = context_.get();
   if (open_ && round_ == round) {
     open_ = false;
     idle_ = tokens_ = 0;  // Whoever still waits for this round is leaving.
     blocks_.trim();
-    if (!over) ended = context_.reset();
     if (blocked_ != 0) space_.notify_all();
-    if (waiters_ > 1) {
-      ended_ = ended;
+    if (!over) {
+      ended = context_.reset();
+      before = std::exchange(ended_, ended);
       ended_round_ = round;
     }
   } else if (!over && ended_round_ == round) {
     ended = ended_;
   }
-  context last;
-  if (--waiters_ == 0) last = std::exchange(ended_, {});
   lock.unlock();
   context_access::cancel(ended, outcome);
+  if (!before.done()) context_access::cancel(before, {});  // Of a waiter that is that late.
   return outcome;
 }
 
@@ -151,7 +150,6 @@ inline error group_core::wait() {
   lock_type lock(mutex_, std::defer_lock);
   lock_patiently(lock);
   const unsigned long long round = round_;
-  ++waiters_;
   bool looked = false;
   while (open_ && round_ == round && pending() != 0) {
     if (queued() != 0) {
@@ -182,7 +180,6 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   lock_type lock(mutex_);
   const unsigned long long round = round_;
   const std::stop_token token = context_.token();
-  ++waiters_;
   lock.unlock();
   const std::stop_callback on_stop(token, wake_all{this});  // Made and destroyed unlocked.
   lock.lock();
@@ -198,7 +195,6 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
     const bool in_time = detail::wait_until(done_, lock, when);
     --watching_;
     if (!in_time && open_ && round_ == round && pending() != 0) {
-      --waiters_;
       lock.unlock();
       return std::nullopt;
     }
