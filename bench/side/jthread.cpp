@@ -20,19 +20,26 @@ double small_groups(long n, long reps) {
   return t;
 }
 
+// Starts n threads that block until they are stopped.
+template <class Block>
+std::vector<std::jthread> start_blocked(long n, side::blocked& all, const std::stop_source& source, Block block) {
+  std::vector<std::jthread> threads;
+  for (long i = 0; i != n; ++i) {
+    threads.emplace_back([&all, block, token = source.get_token()] {
+      all.arrive();
+      block(token);
+    });
+  }
+  return threads;
+}
+
 template <class Block>
 double fail_fast(long n, long reps, Block block) {
   double total = 0;
   for (long r = 0; r != reps; ++r) {
     side::blocked all(n);
     std::stop_source source;
-    std::vector<std::jthread> threads;
-    for (long i = 0; i != n; ++i) {
-      threads.emplace_back([&, token = source.get_token()] {
-        all.arrive();
-        block(token);
-      });
-    }
+    std::vector<std::jthread> threads = start_blocked(n, all, source, block);
     threads.emplace_back([&] {
       all.wait_to_fail();
       source.request_stop();
@@ -59,13 +66,7 @@ double memory(long n, long) {
   const double before = side::status("VmRSS");
   side::blocked all(n);
   std::stop_source source;
-  std::vector<std::jthread> threads;
-  for (long i = 0; i != n; ++i) {
-    threads.emplace_back([&, token = source.get_token()] {
-      all.arrive();
-      side::block_on(token);
-    });
-  }
+  const std::vector<std::jthread> threads = start_blocked(n, all, source, side::block_on);
   all.all.acquire();
   std::this_thread::sleep_for(20ms);
   const double bytes = (side::status("VmRSS") - before) * 1024 / static_cast<double>(n);

@@ -39,23 +39,7 @@ func measure(reps int, f func()) float64 {
 	return float64(time.Since(start).Nanoseconds()) / float64(reps)
 }
 
-func smallGroups(n, reps int) float64 {
-	t := measure(reps, func() {
-		g, _ := errgroup.WithContext(context.Background())
-		for i := 0; i < n; i++ {
-			g.Go(tick)
-		}
-		if g.Wait() != nil {
-			panic("failed")
-		}
-	})
-	check(int64(n) * int64(reps))
-	return t
-}
-
-func withContext(n, reps int) float64 {
-	parent, cancel := context.WithCancel(context.Background())
-	defer cancel()
+func groups(parent context.Context, n, reps int) float64 {
 	t := measure(reps, func() {
 		g, _ := errgroup.WithContext(parent)
 		for i := 0; i < n; i++ {
@@ -67,6 +51,16 @@ func withContext(n, reps int) float64 {
 	})
 	check(int64(n) * int64(reps))
 	return t
+}
+
+func smallGroups(n, reps int) float64 {
+	return groups(context.Background(), n, reps)
+}
+
+func withContext(n, reps int) float64 {
+	parent, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	return groups(parent, n, reps)
 }
 
 func withDeadline(n, reps int) float64 {
