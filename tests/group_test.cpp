@@ -816,6 +816,22 @@ TEST(GroupTest, HandleOutlivesTheGroup) {
   EXPECT_EQ(*std::move(h).get(), "value");
 }
 
+// A refused task's handle has the cause, even if another thread has opened a new round meanwhile.
+TEST(GroupTest, HandleOfARefusedTaskAlwaysHasACause) {
+  group g(errgroup::keep_going(), errgroup::with_timeout(20us));
+  std::atomic<bool> stop{false};
+  const std::jthread other([&] {
+    while (!stop) (void)g.wait();
+  });
+  for (int i = 0; i != 3000; ++i) {
+    const auto h = g.spawn([] { return 1; });
+    (void)g.wait();
+    const errgroup::result<int> r = h.get();
+    EXPECT_TRUE(r.has_value() != static_cast<bool>(r.error()));
+  }
+  stop = true;
+}
+
 TEST(GroupTest, HandleOfAFailedTaskHasItsOwnError) {
   group g;
   auto thrown = g.spawn([]() -> int { throw std::runtime_error("thrown"); });

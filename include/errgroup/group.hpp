@@ -135,7 +135,7 @@ class group {
   template <class F>
   bool start(F&& f, bool may_block);
   template <class Task, class F, class... Args>
-  bool place(bool may_block, F&& f, Args&&... args);
+  bool place(bool may_block, error* why_not, F&& f, Args&&... args);
 
   const detail::ref<detail::group_core> core_;  // Constant.
 };
@@ -179,7 +179,7 @@ bool group::start(F&& f, bool may_block) {
     static_assert(valueless,
                   "errgroup: go() would lose this task's value: use spawn(), or return void or an error");
     if constexpr (valueless) {
-      return place<detail::plain_task<task>>(may_block, std::forward<F>(f));
+      return place<detail::plain_task<task>>(may_block, nullptr, std::forward<F>(f));
     }
   }
 }
@@ -196,8 +196,9 @@ auto group::spawn(F&& f) {
     if constexpr (!valueless) {
       using T = detail::spawned_t<task>;
       auto slot = std::make_shared<detail::handle_slot<T>>();
-      if (!place<detail::value_task<task, T>>(true, std::forward<F>(f), slot)) {
-        slot->value.emplace(core_->refusal());
+      error cause;
+      if (!place<detail::value_task<task, T>>(true, &cause, std::forward<F>(f), slot)) {
+        slot->value.emplace(std::move(cause));
         slot->end();
       }
       return handle<T>(std::move(slot));
@@ -205,9 +206,10 @@ auto group::spawn(F&& f) {
   }
 }
 
-// Stores the task and queues it. A callable whose construction is no user's code is stored under the lock.
+// Stores the task and queues it; if it is refused, `why_not` is the cause. A callable whose construction is no
+// user's code is stored under the lock.
 template <class Task, class F, class... Args>
-bool group::place(bool may_block, F&& f, Args&&... args) {
+bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
   static_assert(alignof(Task) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
                 "errgroup: a task must not be over-aligned: keep the data behind a pointer");
   using core = detail::group_core;
@@ -218,7 +220,7 @@ bool group::place(bool may_block, F&& f, Args&&... args) {
   constexpr detail::task_shape shape{pooled, handy, detail::takes_context<std::decay_t<F>>};
   core::lock_type lock;
   void* block = nullptr;
-  const core::admission how = core_->admit(lock, may_block, shape, block);
+  const core::admission how = core_->admit(lock, may_block, shape, block, why_not);
   if (how == core::admission::full || how == core::admission::refused) return false;
   if (how == core::admission::in_place) {
     Task task(false, std::forward<F>(f), std::forward<Args>(args)...);

@@ -58,10 +58,11 @@ class group_core final : private pool_job, private runner_host {
   }
 
   /// Decides about a new task. Reserved: `block` has room for it, if its shape is pooled. Handed: it is to be made
-  /// in `block`, and then hand_over() called. `lock` is locked in these two cases only. Blocks: while the group is
-  /// full, if it may and the caller is not in a task. Throws: std::bad_alloc; what making a context does. Then
-  /// nothing has changed.
-  admission admit(lock_type& lock, bool may_block, const task_shape& shape, void*& block);
+  /// in `block`, and then hand_over() called. `lock` is locked in these two cases only. Refused: `why_not`, if not
+  /// null, is set to the cause.
+  /// Blocks: while the group is full, if it may and the caller is not in a task.
+  /// Throws: std::bad_alloc; what making a context does. Then nothing has changed.
+  admission admit(lock_type& lock, bool may_block, const task_shape& shape, void*& block, error* why_not);
   /// Takes a reservation back, and the block.
   void unreserve(lock_type& lock, void* block) noexcept;
   /// Queues a task that was reserved, and sees to it that it will run. If that throws, the task is destroyed and
@@ -77,8 +78,6 @@ class group_core final : private pool_job, private runner_host {
   void cancel(error cause) noexcept;
   void set_limit(std::ptrdiff_t n);
   context current_context();
-  /// Returns why the last task was refused: the cause of the context, which is done.
-  error refusal() const;
   std::vector<error> errors() const;
 
   /// Cancels, drops what has not started and waits for the rest.

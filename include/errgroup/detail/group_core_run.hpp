@@ -19,15 +19,17 @@
 namespace errgroup::detail {
 
 inline group_core::admission group_core::admit(lock_type& lock, bool may_block, const task_shape& shape,
-                                               void*& block) {
+                                               void*& block, error* why_not) {
   lock = lock_type(mutex_, std::defer_lock);
   lock_patiently(lock);
   bool glanced = false;
   for (;;) {
     if (!open_) open_round();
     if (context_.done()) {
-      fail(context_.cause());
+      error cause = context_.cause();
+      fail(cause);
       lock.unlock();
+      if (why_not) *why_not = std::move(cause);
       return admission::refused;
     }
     if (full()) {

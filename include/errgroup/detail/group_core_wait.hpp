@@ -41,11 +41,6 @@ inline context group_core::current_context() {
   return context_.make();
 }
 
-inline error group_core::refusal() const {
-  const std::lock_guard lock(mutex_);
-  return context_.cause();
-}
-
 inline std::vector<error> group_core::errors() const {
   const std::lock_guard lock(mutex_);
   return errors_;
