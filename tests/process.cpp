@@ -104,8 +104,7 @@ int fork_after_first_use() {
 
 void on_signal(int) {}
 
-// Handlers run, and system calls are interrupted: on the user's threads only, since the cache blocks no signals
-// but the timer does.
+// Handlers run and interrupt system calls, on any thread but the timer's, which blocks signals.
 int signals_arrive() {
   struct sigaction action = {};
   action.sa_handler = on_signal;  // Without SA_RESTART.
@@ -162,7 +161,7 @@ int little_address_space() {
   return 0;
 }
 
-// The library of a plug-in that is unloaded. g++ marks it as one that stays, since it has inline variables.
+// A plug-in that is closed while the cache's threads idle: it was linked with -z nodelete, so that it stays.
 int unload_a_library(const char* path) {
   for (int i = 0; i != 3; ++i) {
     void* const library = dlopen(path, RTLD_NOW);

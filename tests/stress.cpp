@@ -75,6 +75,7 @@ struct record {
   std::atomic<bool> over{false};  // wait() has returned.
   std::mutex mutex;
   std::vector<error> own;     // Errors that tasks have given of their own.
+  std::vector<error> seen;    // What blocked tasks saw as the cause.
   std::vector<error> causes;  // What tasks and the canceler saw, or gave, as the cause.
 };
 
@@ -151,10 +152,12 @@ class scenario {
         });
       }
       std::optional<std::jthread> meddler;
-      if (random.one_in(6)) {
+      const bool meddled = random.one_in(6);
+      if (meddled) {
         meddler.emplace([&, s = random.fork()] {
           randomness mine(s);
           (void)context().sleep_for(std::chrono::microseconds(mine.below(300)));
+          if (limit >= 0) g.set_limit(1 + mine.below(4));
           if (mine.one_in(2)) {
             const error why("canceled from outside");
             note_cause(r, why);
@@ -192,6 +195,13 @@ class scenario {
       if (second) require(*second_outcome == outcome, "two waiters differ");
       check(r, outcome, keep_going, failed_before, parent, has_deadline,
             collects ? std::optional(g.errors()) : std::nullopt);
+      // Another waiter may end a round between two tasks, and then the next task opens a new one.
+      const bool one_round = !second && !meddled;
+      for (const error& e : r.seen) require(!one_round || e == r.seen.front(), "siblings saw different causes");
+      if (asks && one_round && outcome && !keep_going && !failed_before && !canceled_ && !has_deadline &&
+          !parent.done()) {
+        require(ctx.cause() == outcome, "the first error is not the cause");
+      }
       if (asks) {
         require(ctx.done(), "the context is not done after wait()");
         require(ctx.get_stop_token().stop_requested(), "the token is not stopped after wait()");
@@ -267,6 +277,10 @@ class scenario {
       }();
       require(static_cast<bool>(stopped) && ctx.done(), "a blocked task woke without a cause");
       require(stopped == ctx.cause(), "the cause has changed");
+      {
+        const std::lock_guard lock(r.mutex);
+        r.seen.push_back(stopped);
+      }
       ++r.failed;
       if (random.one_in(2)) return errc::canceled;
       return stopped;
@@ -280,7 +294,13 @@ class scenario {
       if (depth > 0) run(ctx, seed, depth - 1);
       return {};
     case 6: {
-      const std::stop_callback on_stop(ctx.get_stop_token(), [&] { (void)g.errors(); });
+      const bool cancels = random.one_in(2);
+      const std::stop_callback on_stop(ctx.get_stop_token(), [&] {
+        (void)g.errors();
+        if (!cancels) return;
+        canceled_ = true;
+        g.cancel(error("from a stop callback"));  // Too late for this round: the first cause stays.
+      });
       if (random.one_in(3)) (void)ctx.with_timeout(std::chrono::microseconds(random.below(100))).sleep_for(50us);
       return {};
     }
