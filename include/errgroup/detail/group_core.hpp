@@ -176,6 +176,7 @@ class group_core final : private pool_job, private runner_host {
 
 }  // namespace errgroup::detail
 
+#include <errgroup/detail/group_core_add.hpp>
 #include <errgroup/detail/group_core_run.hpp>
 #include <errgroup/detail/group_core_wait.hpp>
 

@@ -3,165 +3,18 @@
 #ifndef ERRGROUP_DETAIL_GROUP_CORE_RUN_HPP
 #define ERRGROUP_DETAIL_GROUP_CORE_RUN_HPP
 
-// How group_core takes tasks in and runs them. Included by group_core.hpp.
+// How group_core runs tasks. Included by group_core.hpp.
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <stop_token>
 #include <system_error>
 #include <utility>
 
 #include <errgroup/detail/group_core.hpp>
 
 namespace errgroup::detail {
-
-inline group_core::admission group_core::admit(lock_type& lock, bool may_block, const task_shape& shape,
-                                               void*& block, error* why_not) {
-  lock = lock_type(mutex_, std::defer_lock);
-  lock_patiently(lock);
-  bool glanced = false;
-  for (;;) {
-    if (!open_) open_round();
-    if (context_.done()) {
-      error cause = context_.cause();
-      fail(cause);
-      lock.unlock();
-      if (why_not) *why_not = std::move(cause);
-      return admission::refused;
-    }
-    if (full()) {
-      if (may_block && !inside_frame::is_inside(this)) {
-        wait_for_space(lock);
-        continue;
-      }
-      if (may_block && shape.needs_context) context_.make();
-      lock.unlock();
-      return may_block ? admission::in_place : admission::full;
-    }
-    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.busy() || inside_frame::is_inside(this)) break;
-    lock.unlock();
-    spin(glance, [&] { return !handoff_.busy(); });
-    lock_patiently(lock);
-    glanced = true;
-  }
-  if (shape.needs_context) context_.make();
-  if (settings_.max_errors > errors_.capacity() && errors_.capacity() < errors_.size() + pending() + 1) {
-    errors_.reserve(std::min(settings_.max_errors, 2 * (errors_.size() + pending() + 1)));
-  }
-  if (shape.handy && limit_ > 0 && queued() == 0) {
-    block = handoff_.room();
-    if (block) return admission::handed;
-  }
-  if (shape.pooled) block = blocks_.take();
-  add(pending_, 1);
-  return admission::reserved;
-}
-
-// Waits for the limit to let another task in, or for the end of the round; first awake, since a runner may be
-// about to end its task. The callback is registered and destroyed unlocked, since it takes the mutex; what it may
-// report in between is looked at under the lock.
-inline void group_core::wait_for_space(lock_type& lock) {
-  const std::ptrdiff_t limit = limit_;
-  lock.unlock();
-  const bool space = limit > 0 && spin(short_look, [&] { return pending() < static_cast<std::size_t>(limit); });
-  lock_patiently(lock);
-  if (space || !full() || !open_ || context_.done()) return;
-  const unsigned long long round = round_;
-  const std::stop_token token = context_.token();
-  lock.unlock();
-  {
-    const std::stop_callback on_stop(token, wake_all{this});
-    lock.lock();
-    ++blocked_;
-    for (;;) {
-      handoff_.ask();
-      if (!full() || context_.done() || !open_ || round_ != round) break;
-      space_.wait(lock);
-    }
-    --blocked_;
-    lock.unlock();
-  }
-  lock_patiently(lock);
-  if (full()) return;
-  // The wake-up may have been meant for one that still waits, should this one have no use for it.
-  if (context_.done() || !open_ || round_ != round) space_.notify_all();
-}
-
-inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
-  if (!lock.owns_lock()) lock_patiently(lock);
-  if (block) blocks_.give(block);
-  finish(1);
-}
-
-inline void group_core::enqueue(lock_type& lock, task& t) {
-  if (!lock.owns_lock()) lock_patiently(lock);
-  const std::uint32_t serial = t.serial = ++serial_;
-  (queued() != 0 ? last_->next : first_) = &t;
-  last_ = &t;
-  add(queued_, 1);
-  if (covered()) return;
-  if (idle_ != 0) {
-    --idle_;
-    ++tokens_;
-    helpers_.notify_one();
-    if (covered()) return;
-  }
-  outside_progress();
-  try {
-    if (settings_.executor.object) {
-      if (queued() > unbegun_ + seekers_ + tokens_) hand_runner(lock);
-    } else if (!job_queued_) {
-      submit_job();
-    }
-  } catch (...) {
-    take_back(lock, t, serial);
-  }
-}
-
-// In a handler: rethrows, unless somebody has run the task meanwhile.
-inline void group_core::take_back(lock_type& lock, task& t, std::uint32_t serial) {
-  if (!lock.owns_lock()) lock_patiently(lock);
-  task* before = nullptr;
-  task* at = queued() != 0 ? first_ : nullptr;
-  while (at && at->serial != serial) {
-    before = at;
-    at = at == last_ ? nullptr : at->next;
-  }
-  if (!at) return;
-  if (at == last_) last_ = before;
-  (before ? before->next : first_) = at->next;
-  add(queued_, -std::size_t{1});
-  lock.unlock();
-  dispose(t, lock);
-  finish(1);
-  lock.unlock();
-  throw;
-}
-
-// The executor is called unlocked: it may run the tasks at once, and its own code is not ours.
-inline void group_core::hand_runner(lock_type& lock) {
-  lock.unlock();
-  const runner r(*this);
-  settings_.executor.execute(settings_.executor.object, r);
-  lock_patiently(lock);
-  if (r.accept()) ++unbegun_;
-  lock.unlock();
-}
-
-inline void group_core::submit_job() {
-  settings_.executor.pool->submit(*this);
-  job_queued_ = true;
-  retain();
-}
-
-inline void group_core::withdraw_job() noexcept {
-  if (!job_queued_ || !settings_.executor.pool->withdraw(*this)) return;
-  job_queued_ = false;
-  refs_.drop();  // Not the last: the caller has one.
-}
 
 // A worker's run. The pool gives the job's reference back by release().
 inline void group_core::run(std::atomic<std::uint32_t>& ticks) {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+#ifndef ERRGROUP_DETAIL_POOL_JOB_HPP
+#define ERRGROUP_DETAIL_POOL_JOB_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <errgroup/detail/intrusive_list.hpp>
+
+namespace errgroup::detail {
+
+/// Something for a worker to run, linked into the pool's queue; at most once at a time.
+class pool_job : public list_node<pool_job> {
+ public:
+  pool_job() = default;
+  pool_job(const pool_job&) = delete;
+  pool_job& operator=(const pool_job&) = delete;
+
+  /// Runs on a worker. `ticks` is to be added to once for each task begun. Lets only a forced unwind out.
+  virtual void run(std::atomic<std::uint32_t>& ticks) = 0;
+  /// Called last, with no lock held, when the pool is done with a run of the job.
+  virtual void release() noexcept = 0;
+
+  /// To be called when part of the queued job is taken, by a worker or elsewhere; one caller at a time.
+  void progress() noexcept { count(version_); }
+  /// To be called when a thread that is no worker is seen at work on the job; one caller at a time.
+  void outside_progress() noexcept { count(outside_); }
+
+ protected:
+  ~pool_job() = default;
+
+ private:
+  friend class worker_pool;
+  static void count(std::atomic<std::uint32_t>& n) noexcept {
+    n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  std::atomic<std::uint32_t> version_{0};  // By progress(); read by the looker as a hint, so relaxed.
+  std::atomic<std::uint32_t> outside_{0};  // By outside_progress(); as above.
+  std::uint32_t seen_version_ = 0;         // version_ when last looked at. Guarded by the pool's mutex_, as are:
+  std::uint32_t seen_outside_ = 0;         // outside_ when last looked at.
+  std::uint64_t stamp_ = 0;                // Number of the submission.
+  std::uint64_t seen_stamp_ = 0;           // stamp_ when last looked at.
+  std::uint32_t deferred_ = 0;             // Looks at which its owner was seen to be brisk, and nothing taken.
+  std::size_t runners_ = 0;                // Workers inside run().
+};
+
+}  // namespace errgroup::detail
+
+#endif  // ERRGROUP_DETAIL_POOL_JOB_HPP
