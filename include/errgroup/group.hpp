@@ -156,6 +156,8 @@ constexpr void group::check() {
   static_assert(std::constructible_from<std::decay_t<F>, F>,
                 "errgroup: a task must be movable: pass a temporary, or std::move() it");
   static_assert(std::is_nothrow_destructible_v<std::decay_t<F>>, "errgroup: a task's destructor must not throw");
+  static_assert(detail::invocable_task<std::decay_t<F>>,
+                "errgroup: a task is called with a const errgroup::context&, a std::stop_token or nothing");
 }
 
 template <class F>
@@ -172,8 +174,6 @@ template <class F>
 bool group::start(F&& f, bool may_block) {
   using task = std::decay_t<F>;
   check<F>();
-  static_assert(detail::invocable_task<task>,
-                "errgroup: a task is called with a const errgroup::context&, a std::stop_token or nothing");
   if constexpr (detail::invocable_task<task>) {
     constexpr bool valueless = detail::valueless<detail::task_result_t<task>>;
     static_assert(valueless,
@@ -188,8 +188,6 @@ template <class F>
 auto group::spawn(F&& f) {
   using task = std::decay_t<F>;
   check<F>();
-  static_assert(detail::invocable_task<task>,
-                "errgroup: a task is called with a const errgroup::context&, a std::stop_token or nothing");
   if constexpr (detail::invocable_task<task>) {
     constexpr bool valueless = detail::valueless<detail::task_result_t<task>>;
     static_assert(!valueless, "errgroup: spawn() is for a task that returns a value: use go()");

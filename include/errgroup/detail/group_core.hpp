@@ -102,6 +102,7 @@ class group_core final : private pool_job, private runner_host {
   bool full() const noexcept { return limit_ >= 0 && pending() >= static_cast<std::size_t>(limit_); }
   void wait_for_space(lock_type& lock);
   bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
+  void wake_waiter() noexcept;
   void submit_job();
   void withdraw_job() noexcept;
   void hand_runner(lock_type& lock);
@@ -132,6 +133,12 @@ class group_core final : private pool_job, private runner_host {
   clock::time_point round_deadline() const;
   error outcome_of(unsigned long long round) const { return failed_round_ <= round ? first_error_ : error(); }
   error end_round(unsigned long long round, lock_type& lock);
+
+  lock_type locked() const noexcept {
+    lock_type lock(mutex_, std::defer_lock);
+    lock_patiently(lock);
+    return lock;
+  }
 
   // The counters are written under mutex_, and looked at without it as a hint only.
   std::size_t queued() const noexcept { return queued_.load(std::memory_order_relaxed); }

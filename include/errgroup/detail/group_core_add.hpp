@@ -17,8 +17,7 @@ namespace errgroup::detail {
 
 inline group_core::admission group_core::admit(lock_type& lock, bool may_block, const task_shape& shape,
                                                void*& block, error* why_not) {
-  lock = lock_type(mutex_, std::defer_lock);
-  lock_patiently(lock);
+  lock = locked();
   bool glanced = false;
   for (;;) {
     if (!open_) open_round();
@@ -100,12 +99,8 @@ inline void group_core::enqueue(lock_type& lock, task& t) {
   last_ = &t;
   add(queued_, 1);
   if (covered()) return;
-  if (idle_ != 0) {
-    --idle_;
-    ++tokens_;
-    helpers_.notify_one();
-    if (covered()) return;
-  }
+  wake_waiter();
+  if (covered()) return;
   outside_progress();
   try {
     if (settings_.executor.object) {
@@ -116,6 +111,14 @@ inline void group_core::enqueue(lock_type& lock, task& t) {
   } catch (...) {
     take_back(lock, t, serial);
   }
+}
+
+// Gives a task to a thread that is parked in wait(), if there is one.
+inline void group_core::wake_waiter() noexcept {
+  if (idle_ == 0) return;
+  --idle_;
+  ++tokens_;
+  helpers_.notify_one();
 }
 
 // In a handler: rethrows, unless somebody has run the task meanwhile.

@@ -18,8 +18,7 @@ namespace errgroup::detail {
 
 // A worker's run. The pool gives the job's reference back by release().
 inline void group_core::run(std::atomic<std::uint32_t>& ticks) {
-  lock_type lock(mutex_, std::defer_lock);
-  lock_patiently(lock);
+  lock_type lock = locked();
   job_queued_ = false;
   run_queued(lock, &ticks);
 }
@@ -33,11 +32,7 @@ inline void group_core::begin_runner(bool accepted) {
 inline void group_core::drop_runner() noexcept {
   const std::lock_guard lock(mutex_);
   --unbegun_;
-  if (queued() != 0 && idle_ != 0) {
-    --idle_;
-    ++tokens_;
-    helpers_.notify_one();
-  }
+  if (queued() != 0) wake_waiter();
 }
 
 // A worker of the pool, which has `ticks`, looks out for more tasks before it leaves: longer, if a blocked go()

@@ -142,8 +142,7 @@ inline error group_core::end_round(unsigned long long round, lock_type& lock) {
 
 inline error group_core::wait() {
   throw_if_inside();
-  lock_type lock(mutex_, std::defer_lock);
-  lock_patiently(lock);
+  lock_type lock = locked();
   const unsigned long long round = round_;
   bool looked = false;
   while (open_ && round_ == round && pending() != 0) {
@@ -198,8 +197,7 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
 }
 
 inline void group_core::close() noexcept {
-  lock_type lock(mutex_, std::defer_lock);
-  lock_patiently(lock);
+  lock_type lock = locked();
   if (!open_ && pending() == 0) return;
   lock.unlock();
   cancel(errc::canceled);

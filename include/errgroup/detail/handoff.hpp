@@ -44,8 +44,6 @@ class handoff {
     return true;
   }
 
-  /// True while a runner serves. Under the mutex.
-  bool served() const noexcept { return now() != state::closed; }
   /// True while there is a task. A hint without the mutex.
   bool busy() const noexcept { return now() >= state::full; }
   /// Returns where to make a task, if the runner waits for one; else null. Under the mutex.
