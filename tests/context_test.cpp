@@ -3,14 +3,19 @@
 
 #include <errgroup/context.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <latch>
 #include <limits>
+#include <memory>
 #include <mutex>
+#include <numeric>
 #include <optional>
+#include <random>
 #include <stop_token>
 #include <thread>
 #include <type_traits>
@@ -225,6 +230,41 @@ TEST(ContextTest, ManyDeadlinesFireInOrderOnOneThread) {
     EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
     EXPECT_EQ(threads[static_cast<std::size_t>(i)], threads[0]);
   }
+}
+
+// Deadlines come and go in no order; those that are left still fire on time, the earliest first.
+TEST(ContextTest, DroppedDeadlinesDoNotDisturbTheOthers) {
+  constexpr int n = 2000;
+  struct deadline {
+    deadline(int i, clock::time_point t, std::mutex& m, std::vector<int>& fired)
+        : when(t), ctx(context().with_deadline(t)), on_stop(ctx.get_stop_token(), [=, &m, &fired] {
+            EXPECT_GE(clock::now(), t);
+            const std::lock_guard lock(m);
+            fired.push_back(i);
+          }) {}
+    clock::time_point when;
+    context ctx;
+    std::stop_callback<std::function<void()>> on_stop;
+  };
+  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same order each time.
+  std::mutex mutex;
+  std::vector<int> fired, order(n);
+  std::vector<std::unique_ptr<deadline>> deadlines(n);
+  std::iota(order.begin(), order.end(), 0);
+  const auto start = clock::now() + 200ms;
+  std::shuffle(order.begin(), order.end(), random);
+  for (const int i : order) {
+    deadlines[static_cast<std::size_t>(i)] = std::make_unique<deadline>(i, start + i * 10us, mutex, fired);
+  }
+  std::shuffle(order.begin(), order.end(), random);
+  std::vector<int> kept(order.begin() + n / 2, order.end());
+  for (int i = 0; i != n / 2; ++i) deadlines[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])].reset();
+  const bool in_time = clock::now() < start;
+  EXPECT_EQ(context().with_deadline(start + n * 10us).sleep_for(1h), errc::deadline_exceeded);
+  deadlines.clear();  // Waits for callbacks under way.
+  if (!in_time) GTEST_SKIP() << "too slow a machine to see the order";
+  std::sort(kept.begin(), kept.end());
+  EXPECT_EQ(fired, kept);
 }
 
 TEST(ContextTest, EarlierDeadlineWins) {

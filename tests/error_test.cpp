@@ -178,7 +178,7 @@ TEST(ErrorTest, CopiesAndMovesDoNotThrow) {
   static_assert(std::is_nothrow_constructible_v<error, std::exception_ptr>);
   static_assert(std::is_nothrow_copy_constructible_v<error> && std::is_nothrow_move_constructible_v<error>);
   static_assert(std::is_nothrow_copy_assignable_v<error> && std::is_nothrow_move_assignable_v<error>);
-  static_assert(sizeof(error) == sizeof(std::shared_ptr<int>));
+  static_assert(sizeof(error) == sizeof(void*));
 
   const error original("a text too long for the small-string buffer");
   EXPECT_EQ(allocation::count([&] {

@@ -83,7 +83,7 @@ class [[nodiscard]] context {
   /// Returns with_deadline(now + d); a duration too large for the clock means no deadline. Throws: as above.
   template <class Rep, class Period>
   context with_timeout(std::chrono::duration<Rep, Period> d, error cause = {}) const {
-    return with_deadline(detail::deadline_after(d), std::move(cause));
+    return with_deadline(detail::deadline_after(detail::clamped(d)), std::move(cause));
   }
 
   /// Returns a child, and the function that cancels it. Throws: std::bad_alloc.
@@ -96,7 +96,7 @@ class [[nodiscard]] context {
   /// cause(). Blocks: for `d`, or until the context is done.
   template <class Rep, class Period>
   error sleep_for(std::chrono::duration<Rep, Period> d) const {
-    return sleep_until(detail::deadline_after(d));
+    return sleep_until(detail::deadline_after(detail::clamped(d)));
   }
 
   /// Sleeps until `when`; as sleep_for().

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <exception>
 #include <iosfwd>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include <errgroup/detail/immortal.hpp>
+#include <errgroup/detail/ref.hpp>
 
 namespace errgroup {
 
@@ -82,7 +82,7 @@ class [[nodiscard]] error {
   explicit error(std::string message);
 
   /// True if there is an error.
-  explicit operator bool() const noexcept { return state_ != nullptr; }
+  explicit operator bool() const noexcept { return static_cast<bool>(state_); }
 
   /// Returns the code given, or that of a `std::system_error` that was thrown, else a zero code.
   std::error_code code() const noexcept { return state_ ? state_->code : std::error_code(); }
@@ -105,7 +105,7 @@ class [[nodiscard]] error {
 
   /// True for the same error (a copy), for two with the same non-zero code, and for two empty ones.
   friend bool operator==(const error& a, const error& b) noexcept {
-    if (a.state_ == b.state_) return true;
+    if (a.state_.get() == b.state_.get()) return true;
     return a.state_ && b.state_ && a.state_->code && a.state_->code == b.state_->code;
   }
 
@@ -128,16 +128,26 @@ class [[nodiscard]] error {
     std::error_code code;
     std::string text = {};              // of an exception: all of its message
     std::exception_ptr exception = {};  // null unless the error was thrown
+    bool immortal = false;              // never freed, so nobody counts
+    mutable detail::ref_count refs = {};
+
+    void retain() const noexcept {
+      if (!immortal) refs.add();
+    }
+    void release() const noexcept {
+      if (!immortal && refs.drop()) delete this;
+    }
   };
 
   // A code or a text on its way through user code as an exception: catching it gives the same error back.
   template <class Base>
   struct raised;
 
-  using state_ptr = std::shared_ptr<const state>;
+  using state_ptr = detail::ref<const state>;
 
   explicit error(state_ptr s) noexcept : state_(std::move(s)) {}
 
+  static state_ptr make(std::error_code code, std::string text, std::exception_ptr exception);
   static state_ptr immortal(errc e) noexcept;
   static state_ptr no_memory() noexcept;
   static state_ptr capture(const std::exception_ptr& exception) noexcept;
@@ -187,7 +197,7 @@ struct error_access {
 
   /// True if `b` is `a` once more: a copy, or the same exception rethrown.
   static bool repeats(const error& a, const error& b) noexcept {
-    return a.state_ == b.state_ ||
+    return a.state_.get() == b.state_.get() ||
            (a.state_ && b.state_ && a.state_->exception && a.state_->exception == b.state_->exception);
   }
 
@@ -218,7 +228,7 @@ inline error::error(std::error_code code, std::string what) {
   } else if (what.empty() && code == make_error_code(errc::deadline_exceeded)) {
     state_ = immortal(errc::deadline_exceeded);
   } else {
-    state_ = std::make_shared<const state>(state{code, std::move(what), nullptr});
+    state_ = make(code, std::move(what), nullptr);
   }
 }
 
@@ -226,8 +236,7 @@ inline error::error(std::exception_ptr exception) noexcept {
   if (exception) state_ = capture(exception);
 }
 
-inline error::error(std::string message)
-    : state_(std::make_shared<const state>(state{{}, std::move(message), nullptr})) {}
+inline error::error(std::string message) : state_(make({}, std::move(message), nullptr)) {}
 
 inline std::string error::message() const {
   if (!state_) return "success";
@@ -267,16 +276,19 @@ bool error::equals(const C& code) const noexcept {
   }
 }
 
-// An aliasing pointer without an owner: nothing is allocated or counted, and nothing is freed.
+inline error::state_ptr error::make(std::error_code code, std::string text, std::exception_ptr exception) {
+  return state_ptr::adopt(new state{code, std::move(text), std::move(exception)});
+}
+
 inline error::state_ptr error::immortal(errc e) noexcept {
-  static detail::immortal<state> canceled(make_error_code(errc::canceled));
-  static detail::immortal<state> exceeded(make_error_code(errc::deadline_exceeded));
-  return {state_ptr(), e == errc::canceled ? &canceled.get() : &exceeded.get()};
+  static detail::immortal<state> canceled(make_error_code(errc::canceled), "", nullptr, true);
+  static detail::immortal<state> exceeded(make_error_code(errc::deadline_exceeded), "", nullptr, true);
+  return state_ptr::adopt(e == errc::canceled ? &canceled.get() : &exceeded.get());
 }
 
 inline error::state_ptr error::no_memory() noexcept {
-  static detail::immortal<state> instance(std::make_error_code(std::errc::not_enough_memory));
-  return {state_ptr(), &instance.get()};
+  static detail::immortal<state> instance(std::make_error_code(std::errc::not_enough_memory), "", nullptr, true);
+  return state_ptr::adopt(&instance.get());
 }
 
 inline error::state_ptr error::capture(const std::exception_ptr& exception) noexcept {
@@ -285,7 +297,7 @@ inline error::state_ptr error::capture(const std::exception_ptr& exception) noex
       std::rethrow_exception(exception);
     } catch (const error& e) {
       if (e) return e.state_;
-      return std::make_shared<const state>(state{{}, "an empty errgroup::error was thrown", exception});
+      return make({}, "an empty errgroup::error was thrown", exception);
     } catch (const raised<std::system_error>& e) {
       return e.origin;
     } catch (const raised<std::runtime_error>& e) {
@@ -293,11 +305,11 @@ inline error::state_ptr error::capture(const std::exception_ptr& exception) noex
     } catch (const std::system_error& e) {
       // "canceled" as the whole message is the bare code, as if it had been returned.
       const bool bare = e.code().category() == error_category() && e.what() == e.code().message();
-      return std::make_shared<const state>(state{e.code(), bare ? std::string() : e.what(), exception});
+      return make(e.code(), bare ? std::string() : e.what(), exception);
     } catch (const std::exception& e) {
-      return std::make_shared<const state>(state{{}, e.what(), exception});
+      return make({}, e.what(), exception);
     } catch (...) {
-      return std::make_shared<const state>(state{{}, "unknown exception", exception});
+      return make({}, "unknown exception", exception);
     }
   } catch (...) {
     return no_memory();

@@ -18,6 +18,7 @@
 
 #include <errgroup/detail/executor_ref.hpp>
 #include <errgroup/detail/immortal.hpp>
+#include <errgroup/detail/ref.hpp>
 #include <errgroup/detail/time.hpp>
 #include <errgroup/detail/worker_pool.hpp>
 
@@ -25,7 +26,6 @@ namespace errgroup {
 
 namespace detail {
 struct cache_access;
-struct immortal_cache;
 }  // namespace detail
 
 struct thread_cache_options {
@@ -44,7 +44,7 @@ struct thread_cache_options {
 class thread_cache {
  public:
   thread_cache() : thread_cache(thread_cache_options()) {}
-  explicit thread_cache(thread_cache_options options);
+  explicit thread_cache(thread_cache_options options) : thread_cache(std::move(options), false) {}
   thread_cache(const thread_cache&) = delete;
   thread_cache& operator=(const thread_cache&) = delete;
 
@@ -62,13 +62,13 @@ class thread_cache {
   static thread_cache& shared();
 
  private:
-  friend struct detail::immortal_cache;
   friend struct detail::cache_access;
+  friend class detail::immortal<thread_cache>;
 
-  explicit thread_cache(std::shared_ptr<detail::worker_pool> pool) noexcept : pool_(std::move(pool)) {}
+  thread_cache(thread_cache_options options, bool immortal);
 
   // Constant. Shared with the groups that use it: they may take their work back after the cache is gone.
-  const std::shared_ptr<detail::worker_pool> pool_;
+  const detail::ref<detail::worker_pool> pool_;
 };
 
 // Implementation
@@ -98,29 +98,16 @@ class function_job final : public pool_job {
 };
 
 struct cache_access {
-  static const std::shared_ptr<worker_pool>& pool(const thread_cache& cache) noexcept { return cache.pool_; }
-};
-
-struct immortal_cache {
-  static worker_pool& pool() {
-    static immortal<worker_pool> instance(
-        worker_pool::options{thread_cache_options().idle_timeout, 0, thread_cache_options().thread_name, true});
-    return instance.get();
-  }
-  immortal_cache() : cache(std::shared_ptr<worker_pool>(std::shared_ptr<worker_pool>(), &pool())) {}
-
-  thread_cache cache;
+  static const ref<worker_pool>& pool(const thread_cache& cache) noexcept { return cache.pool_; }
 };
 
 }  // namespace detail
 
-inline thread_cache::thread_cache(thread_cache_options o)
-    : pool_(std::make_shared<detail::worker_pool>(
-          detail::worker_pool::options{o.idle_timeout, o.max_threads, std::move(o.thread_name), false})) {}
+inline thread_cache::thread_cache(thread_cache_options o, bool immortal)
+    : pool_(detail::ref<detail::worker_pool>::adopt(new detail::worker_pool(
+          detail::worker_pool::options{o.idle_timeout, o.max_threads, std::move(o.thread_name), immortal}))) {}
 
-inline thread_cache::~thread_cache() {
-  if (pool_.use_count() != 0) pool_->shut_down();  // Not for shared(), which nobody owns.
-}
+inline thread_cache::~thread_cache() { pool_->shut_down(); }
 
 template <class F>
 void thread_cache::execute(F&& f) {
@@ -132,8 +119,8 @@ void thread_cache::execute(F&& f) {
 }
 
 inline thread_cache& thread_cache::shared() {
-  static detail::immortal<detail::immortal_cache> instance;
-  return instance.get().cache;
+  static detail::immortal<thread_cache> instance(thread_cache_options(), true);
+  return instance.get();
 }
 
 }  // namespace errgroup

@@ -109,7 +109,7 @@ class group {
   /// Throws: as wait().
   template <class Rep, class Period>
   std::optional<error> wait_for(std::chrono::duration<Rep, Period> d) {
-    return wait_until(detail::deadline_after(d));
+    return wait_until(detail::deadline_after(detail::clamped(d)));
   }
   std::optional<error> wait_until(clock::time_point when) { return core_->wait_until(when); }
 
@@ -238,8 +238,8 @@ bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
       if (!pooled) block = ::operator new(sizeof(Task));
       task = ::new (block) Task(pooled, std::forward<F>(f), std::forward<Args>(args)...);
     } catch (...) {
-      if (!pooled) ::operator delete(std::exchange(block, nullptr));
-      core_->unreserve(lock, block);
+      if (!pooled) ::operator delete(block);
+      core_->unreserve(lock, pooled ? block : nullptr);
       throw;
     }
   }

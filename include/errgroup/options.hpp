@@ -43,13 +43,7 @@ concept group_option = std::invocable<F, group_settings&> && !std::invocable<F>;
 /// errc::deadline_exceeded. Of several timeouts and deadlines the earliest wins.
 template <class Rep, class Period>
 auto with_timeout(std::chrono::duration<Rep, Period> d) {
-  // As a duration, clamped to what the clock can hold.
-  using seconds = std::chrono::duration<long double>;
-  const bool too_long = !(seconds(d) < seconds(clock::duration::max()) - std::chrono::hours(1));
-  const bool too_short = !too_long && seconds(d) < seconds(0);
-  const auto t = too_long    ? clock::duration::max()
-                 : too_short ? clock::duration::zero()
-                             : std::chrono::ceil<clock::duration>(d);
+  const clock::duration t = std::max(detail::clamped(d), clock::duration::zero());
   return [t](group_settings& s) { s.timeout = std::min(s.timeout, t); };
 }
 
@@ -96,8 +90,9 @@ void group_settings::set_executor(Executor& ex) {
     executor = {detail::cache_access::pool(ex), nullptr, nullptr};
   } else {
     using object = std::remove_const_t<Executor>;
-    executor = {nullptr, const_cast<object*>(std::addressof(ex)),
-                [](void* p, const detail::runner& r) { static_cast<Executor*>(p)->execute(r); }};
+    executor = {{}, const_cast<object*>(std::addressof(ex)), [](void* p, const detail::runner& r) {
+                  static_cast<Executor*>(p)->execute(r);
+                }};
   }
 }
 

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -28,7 +27,7 @@ namespace errgroup::detail {
 /// its destructor, under the mutex under which `finish()` takes a reference, so the pointers never dangle.
 class context_node final : public timer_client {
  public:
-  enum class state : unsigned char { active, canceled, deadline_exceeded };
+  enum state : unsigned char { active, canceled, deadline_exceeded };
 
   /// Makes a child of `parent` (null: of the background) that is done no later than `deadline` or the stop of
   /// `foreign`. `cause` is the deadline's; empty means errc::deadline_exceeded.
@@ -40,7 +39,7 @@ class context_node final : public timer_client {
   /// Gives a reference back. A loop up the parents: a chain of a million contexts must not overflow the stack.
   void release() noexcept;
 
-  bool done() const noexcept { return state_.load(std::memory_order_acquire) != state::active; }
+  bool done() const noexcept { return state_.load(std::memory_order_acquire) != active; }
   error err() const noexcept;
   error cause() const noexcept { return done() ? cause_ : error(); }
   clock::time_point deadline() const noexcept { return deadline_; }
@@ -48,17 +47,12 @@ class context_node final : public timer_client {
 
   /// Makes the node and its descendants done, with `cause` (empty: the state's own error). First wins.
   /// Preconditions: the caller holds a reference.
-  void cancel(error cause) noexcept { finish(state::canceled, std::move(cause)); }
+  void cancel(error cause) noexcept { finish(canceled, std::move(cause)); }
 
   /// Blocks until `when` (empty), or until the node is done (its cause).
   error sleep_until(clock::time_point when);
 
  private:
-  struct on_foreign_stop {
-    context_node* node;
-    void operator()() const noexcept;
-  };
-
   explicit context_node(ref<context_node> parent, clock::time_point deadline, error cause);
   ~context_node() = default;
 
@@ -66,17 +60,16 @@ class context_node final : public timer_client {
   void detach() noexcept;
   void unlink() noexcept;
   void finish(state why, error cause) noexcept;
+  void on_foreign_stop() noexcept;
   bool try_retain() noexcept override { return refs_.try_add(); }
   void fire() noexcept override;
 
-  static error errc_of(state s) noexcept {
-    return s == state::canceled ? errc::canceled : errc::deadline_exceeded;
-  }
+  static error errc_of(state s) noexcept { return s == canceled ? errc::canceled : errc::deadline_exceeded; }
 
   ref_count refs_;
   // Written under the tree's mutex, once. Release, paired with the acquire of done(): who sees the node done
   // sees its cause.
-  std::atomic<state> state_{state::active};
+  std::atomic<unsigned char> state_{active};  // A `state`.
   bool armed_ = false;                // The timer was told of the node. Set before make() returns, then constant.
   bool linked_ = false;               // Part of its parent's list. Guarded by root_->mutex_.
   error cause_;                       // Written once under root_->mutex_, before state_; read only after.
@@ -91,7 +84,7 @@ class context_node final : public timer_client {
   const std::stop_token token_;       // Constant.
   std::condition_variable sleepers_;  // Waits on root_->mutex_.
   std::mutex mutex_;                  // Used in the root only.
-  std::optional<std::stop_callback<on_foreign_stop>> foreign_;  // Set before make() returns, then constant.
+  std::stop_callback<callback>* foreign_ = nullptr;  // Owned. Set before make() returns, then constant.
 };
 
 // Implementation
@@ -112,7 +105,7 @@ inline context_node::context_node(ref<context_node> parent, clock::time_point de
 inline void context_node::attach(std::stop_token foreign) {
   if (parent_) {
     const std::lock_guard lock(root_->mutex_);
-    if (const state s = parent_->state_.load(std::memory_order_relaxed); s != state::active) {
+    if (const auto s = parent_->state_.load(std::memory_order_relaxed); s != active) {
       cause_ = parent_->cause_;
       state_.store(s, std::memory_order_release);
     } else {
@@ -128,13 +121,16 @@ inline void context_node::attach(std::stop_token foreign) {
   }
   if (deadline_ != never && (!parent_ || deadline_ < parent_->deadline_)) {
     if (deadline_ <= clock::now()) {
-      finish(state::deadline_exceeded, deadline_cause_);
+      finish(deadline_exceeded, deadline_cause_);
     } else {
       timer::shared().add(*this, deadline_);
       armed_ = true;
     }
   }
-  if (foreign.stop_possible()) foreign_.emplace(std::move(foreign), on_foreign_stop{this});
+  if (foreign.stop_possible()) {
+    const callback stop{[](void* node) { static_cast<context_node*>(node)->on_foreign_stop(); }, this};
+    foreign_ = new std::stop_callback<callback>(std::move(foreign), stop);
+  }
 }
 
 inline void context_node::release() noexcept {
@@ -147,7 +143,7 @@ inline void context_node::release() noexcept {
 }
 
 inline void context_node::detach() noexcept {
-  foreign_.reset();  // Unlocked, since its callback takes the tree's mutex.
+  delete foreign_;  // Unlocked, since its callback takes the tree's mutex.
   if (armed_) timer::shared().remove(*this);
   if (!parent_) return;
   const std::lock_guard lock(root_->mutex_);
@@ -165,7 +161,7 @@ inline void context_node::finish(state why, error cause) noexcept {
   if (!cause) cause = errc_of(why);
   {
     std::unique_lock lock(root_->mutex_);
-    if (state_.load(std::memory_order_relaxed) != state::active) {
+    if (state_.load(std::memory_order_relaxed) != active) {
       lock.unlock();
       source_.request_stop();  // Whoever was first may not be there yet, and the caller counts on it.
       return;
@@ -174,7 +170,7 @@ inline void context_node::finish(state why, error cause) noexcept {
     next_ = prev_ = nullptr;
     context_node* last = this;
     for (context_node* node = this; node; node = node->next_) {
-      for (context_node* child = std::exchange(node->child_, nullptr); child;) {
+      for (context_node* child = node->child_; child;) {
         context_node* const sibling = child->next_;
         child->linked_ = false;
         if (child->refs_.try_add()) {  // Else it is on its way to unlink(), and has no children.
@@ -184,6 +180,7 @@ inline void context_node::finish(state why, error cause) noexcept {
         }
         child = sibling;
       }
+      node->child_ = nullptr;
     }
     for (context_node* node = last; node; node = node->prev_) {
       node->cause_ = cause;
@@ -201,22 +198,21 @@ inline void context_node::finish(state why, error cause) noexcept {
 }
 
 inline void context_node::fire() noexcept {
-  finish(state::deadline_exceeded, deadline_cause_);
+  finish(deadline_exceeded, deadline_cause_);
   release();
 }
 
 // The destructor of the callback waits for a call under way, unless it is itself run by that call, by way of
 // release(): nothing is touched after it.
-inline void context_node::on_foreign_stop::operator()() const noexcept {
-  context_node* const n = node;
-  if (!n->refs_.try_add()) return;
-  n->finish(state::canceled, {});
-  n->release();
+inline void context_node::on_foreign_stop() noexcept {
+  if (!refs_.try_add()) return;
+  finish(canceled, {});
+  release();
 }
 
 inline error context_node::err() const noexcept {
-  const state s = state_.load(std::memory_order_acquire);
-  return s == state::active ? error() : errc_of(s);
+  const auto s = static_cast<state>(state_.load(std::memory_order_acquire));
+  return s == active ? error() : errc_of(s);
 }
 
 inline error context_node::sleep_until(clock::time_point when) {

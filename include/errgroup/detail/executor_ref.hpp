@@ -4,7 +4,6 @@
 #define ERRGROUP_DETAIL_EXECUTOR_REF_HPP
 
 #include <atomic>
-#include <memory>
 #include <utility>
 
 #include <errgroup/detail/ref.hpp>
@@ -35,25 +34,25 @@ class runner {
   void operator()() const {
     const ref<shared> keep = shared_;  // The executor may destroy its copy meanwhile.
     if (!keep) return;
-    const state before = keep->now.exchange(state::begun, std::memory_order_relaxed);
-    if (before != state::begun) keep->host.begin_runner(before == state::accepted);
+    const auto before = keep->now.exchange(begun, std::memory_order_relaxed);
+    if (before != begun) keep->host.begin_runner(before == accepted);
   }
 
   /// Notes that the executor has taken it. False: it has begun already.
   bool accept() const noexcept {
-    state expected = state::fresh;
-    return shared_->now.compare_exchange_strong(expected, state::accepted, std::memory_order_relaxed);
+    unsigned char expected = fresh;
+    return shared_->now.compare_exchange_strong(expected, accepted, std::memory_order_relaxed);
   }
 
  private:
-  enum class state : unsigned char { fresh, accepted, begun };
+  enum state : unsigned char { fresh, accepted, begun };
 
   struct shared {
     explicit shared(runner_host& h) noexcept : host(h) { h.retain(); }
     shared(const shared&) = delete;
     shared& operator=(const shared&) = delete;
     ~shared() {
-      if (now.load(std::memory_order_relaxed) == state::accepted) host.drop_runner();
+      if (now.load(std::memory_order_relaxed) == accepted) host.drop_runner();
       host.release();
     }
     void retain() noexcept { refs.add(); }
@@ -62,8 +61,8 @@ class runner {
     }
 
     ref_count refs;
-    runner_host& host;                     // Constant; a reference is held.
-    std::atomic<state> now{state::fresh};  // Any thread; decides who begins. The group's mutex orders the rest.
+    runner_host& host;                      // Constant; a reference is held.
+    std::atomic<unsigned char> now{fresh};  // Any thread; decides who begins. The group's mutex orders the rest.
   };
 
   ref<shared> shared_;  // This object's owner only.
@@ -71,7 +70,7 @@ class runner {
 
 /// Refers to where a group's tasks run: a thread_cache's pool, or any object with `void execute(F)`.
 struct executor_ref {
-  std::shared_ptr<worker_pool> pool;  // Null: a custom executor.
+  ref<worker_pool> pool;  // Null: a custom executor.
   void* object = nullptr;
   void (*execute)(void* object, const runner& r) = nullptr;
 };

@@ -84,11 +84,6 @@ class group_core final : private pool_job, private runner_host {
   void close() noexcept;
 
  private:
-  struct wake_all {
-    group_core* core;
-    void operator()() const noexcept;
-  };
-
   // In tries of about 20 ns: about as long as a tiny task takes; as it takes to wake a thread; as it may take that
   // thread to come.
   static constexpr int glance = 16;
@@ -128,6 +123,9 @@ class group_core final : private pool_job, private runner_host {
   void settle(error e) noexcept;
   void stop(lock_type& lock, error cause) noexcept;
   void wake_blocked() noexcept;
+  callback waker() noexcept {
+    return {[](void* core) { static_cast<group_core*>(core)->wake_blocked(); }, this};
+  }
   void throw_if_inside() const;
   void open_round();
   clock::time_point round_deadline() const;

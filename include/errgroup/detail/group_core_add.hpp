@@ -69,7 +69,7 @@ inline void group_core::wait_for_space(lock_type& lock) {
   const std::stop_token token = context_.token();
   lock.unlock();
   {
-    const std::stop_callback on_stop(token, wake_all{this});
+    const std::stop_callback on_stop(token, waker());
     lock.lock();
     ++blocked_;
     for (;;) {

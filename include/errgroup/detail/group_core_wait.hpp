@@ -46,8 +46,6 @@ inline std::vector<error> group_core::errors() const {
   return errors_;
 }
 
-inline void group_core::wake_all::operator()() const noexcept { core->wake_blocked(); }
-
 inline void group_core::wake_blocked() noexcept {
   const std::lock_guard lock(mutex_);
   if (blocked_ != 0) space_.notify_all();
@@ -128,7 +126,8 @@ inline error group_core::end_round(unsigned long long round, lock_type& lock) {
     if (blocked_ != 0) space_.notify_all();
     if (!over) {
       ended = context_.reset();
-      before = std::exchange(ended_, ended);
+      before = std::move(ended_);
+      ended_ = ended;
       ended_round_ = round;
     }
   } else if (!over && ended_round_ == round) {
@@ -175,7 +174,7 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   const unsigned long long round = round_;
   const std::stop_token token = context_.token();
   lock.unlock();
-  const std::stop_callback on_stop(token, wake_all{this});  // Made and destroyed unlocked.
+  const std::stop_callback on_stop(token, waker());  // Made and destroyed unlocked.
   lock.lock();
   if (queued() != 0 && settings_.executor.pool) settings_.executor.pool->urge();
   while (open_ && round_ == round && pending() != 0) {

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <utility>
 
 namespace errgroup::detail {
 
@@ -41,9 +40,11 @@ class ref {
   ref(const ref& other) noexcept : p_(other.p_) {
     if (p_) p_->retain();
   }
-  ref(ref&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
+  ref(ref&& other) noexcept : p_(other.leak()) {}
   ref& operator=(ref other) noexcept {
-    std::swap(p_, other.p_);
+    T* const before = p_;
+    p_ = other.p_;
+    other.p_ = before;
     return *this;
   }
   ~ref() {
@@ -57,7 +58,11 @@ class ref {
     return r;
   }
   /// Gives the reference up to the caller.
-  T* leak() noexcept { return std::exchange(p_, nullptr); }
+  T* leak() noexcept {
+    T* const p = p_;
+    p_ = nullptr;
+    return p;
+  }
 
   T* get() const noexcept { return p_; }
   T* operator->() const noexcept { return p_; }

@@ -55,7 +55,7 @@ class round_context {
     made_.store(false, std::memory_order_relaxed);
     stopped_.store(false, std::memory_order_relaxed);
     cause_ = {};
-    return std::exchange(ctx_, {});
+    return std::move(ctx_);  // Which leaves the background.
   }
 
  private:

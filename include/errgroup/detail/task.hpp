@@ -158,7 +158,7 @@ struct task_shape {
 /// Marks the calling thread, for a scope, as being inside a task of `owner`.
 class inside_frame {
  public:
-  explicit inside_frame(const void* owner) noexcept : owner_(owner), outer_(std::exchange(top(), this)) {}
+  explicit inside_frame(const void* owner) noexcept : owner_(owner), outer_(top()) { top() = this; }
   inside_frame(const inside_frame&) = delete;
   inside_frame& operator=(const inside_frame&) = delete;
   ~inside_frame() { top() = outer_; }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <new>
-#include <utility>
 
 namespace errgroup::detail {
 
@@ -23,9 +22,13 @@ class task_blocks {
 
   /// Returns a block of `size` bytes. Throws: std::bad_alloc.
   void* take() {
-    if (free_) return std::exchange(free_, free_->next);
+    if (void* const block = free_) {
+      free_ = free_->next;
+      return block;
+    }
     if (next_ == end_) grow();
-    return std::exchange(next_, next_ + size);
+    next_ += size;
+    return next_ - size;
   }
   void give(void* block) noexcept { free_ = ::new (block) link{free_}; }
 
@@ -52,7 +55,11 @@ class task_blocks {
     end_ = static_cast<std::byte*>(slab) + bytes;
   }
   void reset() noexcept {
-    while (slabs_) ::operator delete(std::exchange(slabs_, slabs_->next));
+    while (slabs_) {
+      link* const next = slabs_->next;
+      ::operator delete(slabs_);
+      slabs_ = next;
+    }
     free_ = nullptr;
     last_slab_ = 0;
     bytes_ = 0;

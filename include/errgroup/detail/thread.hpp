@@ -40,9 +40,13 @@ inline void lock_patiently(std::unique_lock<std::mutex>& lock) {
   if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
 }
 
-/// Starts a thread that calls `run(arg)`. Throws: std::system_error. (One instantiation of std::thread's
-/// constructor for the whole library, since each takes the compiler about 5 ms.)
-inline std::thread start_thread(void (*run)(void*), void* arg) { return std::thread(run, arg); }
+/// Calls `run(arg)`: a callable of one type for the whole library. Every type that std::thread's constructor or
+/// std::stop_callback is instantiated for takes the compiler some milliseconds in each of a user's files.
+struct callback {
+  void (*run)(void*);
+  void* arg;
+  void operator()() const { run(arg); }
+};
 
 /// Blocks every signal for a scope, so that a thread started in it leaves signals to the user's threads.
 class signals_blocked {

@@ -17,20 +17,25 @@ namespace detail {
 /// Stands for "no deadline".
 inline constexpr clock::time_point never = clock::time_point::max();
 
-/// Returns the time `d` from now, rounded up; `never` if the clock cannot hold it (or `d` is not a number), and
-/// the clock's first time point for one that far in the past. The comparison is in floating point, since
+/// Returns `d` in the clock's unit, rounded up; the clock's longest for what it cannot hold, or what is not a
+/// number, and its shortest for what is as far below zero. The comparison is in floating point, since
 /// `hours::max()` in nanoseconds overflows; what is within an hour of the end counts as beyond it, so that
 /// rounding cannot matter.
 template <class Rep, class Period>
-clock::time_point deadline_after(std::chrono::duration<Rep, Period> d) {
-  using seconds = std::chrono::duration<long double>;
+clock::duration clamped(std::chrono::duration<Rep, Period> d) {
+  constexpr long double hour = 3600;
+  constexpr long double longest =
+      static_cast<long double>(clock::duration::max().count()) * clock::period::num / clock::period::den;
+  const long double seconds = static_cast<long double>(d.count()) * Period::num / Period::den;
+  if (!(seconds < longest - hour)) return clock::duration::max();
+  if (seconds < hour - longest) return clock::duration::min();
+  return std::chrono::ceil<clock::duration>(d);
+}
+
+/// Returns the time `d` from now; `never` if the clock cannot hold it.
+inline clock::time_point deadline_after(clock::duration d) {
   const clock::time_point now = clock::now();
-  const seconds wanted(d);
-  if (!(wanted < seconds(never - now) - std::chrono::hours(1))) return never;
-  if (wanted < seconds(clock::time_point::min().time_since_epoch()) + std::chrono::hours(1)) {
-    return clock::time_point::min();
-  }
-  return now + std::chrono::ceil<clock::duration>(d);
+  return d < never - now ? now + d : never;
 }
 
 /// Blocks until notified, spuriously woken, or `when`. False at `when`. `never` must not reach the standard

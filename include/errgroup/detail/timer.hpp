@@ -4,12 +4,9 @@
 #define ERRGROUP_DETAIL_TIMER_HPP
 
 #include <condition_variable>
-#include <cstddef>
-#include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <errgroup/detail/immortal.hpp>
 #include <errgroup/detail/thread.hpp>
@@ -29,14 +26,17 @@ class timer_client {
 
  private:
   friend class timer;
-  static constexpr std::size_t absent = std::numeric_limits<std::size_t>::max();
 
   /// Adds a reference unless the last one is gone. Called with the timer's lock held.
   virtual bool try_retain() noexcept = 0;
   /// Does what was to be done, then gives that reference back. Called with no lock held.
   virtual void fire() noexcept = 0;
 
-  std::size_t index_ = absent;  // Place in the heap. Guarded by timer::mutex_.
+  clock::time_point when_;          // Guarded by timer::mutex_, as are:
+  timer_client* parent_ = nullptr;  // In the heap; null in its root.
+  timer_client* left_ = nullptr;    // The child whose `rank_` is no smaller.
+  timer_client* right_ = nullptr;   // The other.
+  int rank_ = 0;                    // Length of the chain of right children. 0: not in the heap.
 };
 
 /// Fires clients at their time, on one thread for the whole process that starts at first use.
@@ -44,6 +44,9 @@ class timer_client {
 /// The heap points at clients without owning them: a client removes itself in its destructor, under the same
 /// lock under which the thread takes a reference. The thread sleeps until `wake_at_`, so that only a deadline
 /// earlier than that has to wake it; a removed deadline never does.
+///
+/// The heap is a leftist one (Crane 1972; Knuth, The Art of Computer Programming, 5.2.3): it needs no memory but
+/// the clients' own, and adds or removes any of n in about log2(n) steps at worst.
 class timer {
  public:
   static timer& shared() {
@@ -51,28 +54,23 @@ class timer {
     return instance.get();
   }
 
-  /// Fires `client` at `when`, once. Throws: std::system_error if the thread cannot be started, std::bad_alloc;
-  /// then nothing has changed.
+  /// Fires `client` at `when`, once. Throws: std::system_error if the thread cannot be started; then nothing has
+  /// changed. Preconditions: `client` was not added before.
   void add(timer_client& client, clock::time_point when);
 
   /// Forgets `client`; does nothing if it has been fired.
   void remove(timer_client& client) noexcept;
 
  private:
-  struct slot {
-    clock::time_point when;
-    timer_client* client;
-  };
-
   void run() noexcept;
-  void place(std::size_t i, slot s) noexcept;
-  void sift_up(std::size_t i, slot s) noexcept;
-  void sift_down(std::size_t i, slot s) noexcept;
-  void erase(std::size_t i) noexcept;
+  static int rank(const timer_client* heap) noexcept { return heap ? heap->rank_ : 0; }
+  static timer_client* merge(timer_client* a, timer_client* b) noexcept;
+  static bool balance(timer_client& top) noexcept;
+  void erase(timer_client& client) noexcept;
 
   std::mutex mutex_;
   std::condition_variable cv_;                            // Waits on mutex_; only the timer's thread waits.
-  std::vector<slot> heap_;                                // A binary heap, the earliest first. Guarded by mutex_.
+  timer_client* first_ = nullptr;                         // Root of the heap, the earliest. Guarded by mutex_.
   clock::time_point wake_at_ = clock::time_point::min();  // min: the thread is awake. Guarded by mutex_.
   bool started_ = false;                                  // Guarded by mutex_.
 };
@@ -81,20 +79,20 @@ class timer {
 
 inline void timer::add(timer_client& client, clock::time_point when) {
   const std::lock_guard lock(mutex_);
-  heap_.reserve(heap_.size() + 1 > heap_.capacity() ? 2 * heap_.size() + 16 : 0);
   if (!started_) {
     const signals_blocked quiet;
-    start_thread([](void* self) { static_cast<timer*>(self)->run(); }, this).detach();
+    std::thread(callback{[](void* self) { static_cast<timer*>(self)->run(); }, this}).detach();
     started_ = true;
   }
-  heap_.push_back({when, &client});
-  sift_up(heap_.size() - 1, heap_.back());
+  client.when_ = when;
+  client.rank_ = 1;
+  first_ = merge(first_, &client);
   if (when < wake_at_) cv_.notify_one();
 }
 
 inline void timer::remove(timer_client& client) noexcept {
   const std::lock_guard lock(mutex_);
-  if (client.index_ != timer_client::absent) erase(client.index_);
+  if (client.rank_ != 0) erase(client);
 }
 
 inline void timer::run() noexcept {
@@ -102,14 +100,14 @@ inline void timer::run() noexcept {
   punctual_this_thread();
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (heap_.empty() || clock::now() < heap_.front().when) {
-      wake_at_ = heap_.empty() ? never : heap_.front().when;
+    if (!first_ || clock::now() < first_->when_) {
+      wake_at_ = first_ ? first_->when_ : never;
       wait_until(cv_, lock, wake_at_);
       wake_at_ = clock::time_point::min();
       continue;
     }
-    timer_client& due = *heap_.front().client;
-    erase(0);
+    timer_client& due = *first_;
+    erase(due);
     if (!due.try_retain()) continue;
     lock.unlock();
     due.fire();
@@ -117,41 +115,36 @@ inline void timer::run() noexcept {
   }
 }
 
-inline void timer::place(std::size_t i, slot s) noexcept {
-  heap_[i] = s;
-  s.client->index_ = i;
+// Recursive, as deep as the two chains of right children are long together: 2 * log2(n) at most.
+inline timer_client* timer::merge(timer_client* a, timer_client* b) noexcept {
+  if (!a) return b;
+  if (!b) return a;
+  if (b->when_ < a->when_) return merge(b, a);
+  a->right_ = merge(a->right_, b);
+  a->right_->parent_ = a;
+  balance(*a);
+  return a;
 }
 
-inline void timer::sift_up(std::size_t i, slot s) noexcept {
-  while (i != 0 && s.when < heap_[(i - 1) / 2].when) {
-    place(i, heap_[(i - 1) / 2]);
-    i = (i - 1) / 2;
+// Puts the children in order, and updates the rank: false if that has not changed.
+inline bool timer::balance(timer_client& top) noexcept {
+  if (timer_client* const left = top.left_; rank(left) < rank(top.right_)) {
+    top.left_ = top.right_;
+    top.right_ = left;
   }
-  place(i, s);
+  const int before = top.rank_;
+  top.rank_ = rank(top.right_) + 1;
+  return top.rank_ != before;
 }
 
-inline void timer::sift_down(std::size_t i, slot s) noexcept {
-  for (;;) {
-    std::size_t child = 2 * i + 1;
-    if (child >= heap_.size()) break;
-    if (child + 1 < heap_.size() && heap_[child + 1].when < heap_[child].when) ++child;
-    if (!(heap_[child].when < s.when)) break;
-    place(i, heap_[child]);
-    i = child;
-  }
-  place(i, s);
-}
-
-inline void timer::erase(std::size_t i) noexcept {
-  heap_[i].client->index_ = timer_client::absent;
-  const slot last = heap_.back();
-  heap_.pop_back();
-  if (i == heap_.size()) return;
-  if (i != 0 && last.when < heap_[(i - 1) / 2].when) {
-    sift_up(i, last);
-  } else {
-    sift_down(i, last);
-  }
+inline void timer::erase(timer_client& client) noexcept {
+  timer_client* const rest = merge(client.left_, client.right_);
+  timer_client* above = client.parent_;
+  if (rest) rest->parent_ = above;
+  (!above ? first_ : above->left_ == &client ? above->left_ : above->right_) = rest;
+  while (above && balance(*above)) above = above->parent_;
+  client.parent_ = client.left_ = client.right_ = nullptr;
+  client.rank_ = 0;
 }
 
 }  // namespace errgroup::detail

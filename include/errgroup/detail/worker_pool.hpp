@@ -16,6 +16,7 @@
 
 #include <errgroup/detail/intrusive_list.hpp>
 #include <errgroup/detail/pool_job.hpp>
+#include <errgroup/detail/ref.hpp>
 #include <errgroup/detail/thread.hpp>
 #include <errgroup/detail/time.hpp>
 
@@ -47,6 +48,13 @@ class worker_pool {
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
+  void retain() noexcept {
+    if (!options_.immortal) refs_.add();
+  }
+  void release() noexcept {
+    if (!options_.immortal && refs_.drop()) delete this;
+  }
+
   /// Queues `job`. Throws: std::system_error if no thread can be started and none is idle or looking,
   /// std::bad_alloc; then the job is not queued. Preconditions: `job` is not queued.
   void submit(pool_job& job);
@@ -63,6 +71,7 @@ class worker_pool {
  private:
   struct worker : list_node<worker> {
     explicit worker(worker_pool& p) noexcept : pool(p) {}
+    void run() { pool.work(*this); }
     worker_pool& pool;                    // Constant.
     std::thread thread;                   // Guarded by mutex_.
     std::condition_variable wake;         // Waits on mutex_.
@@ -74,8 +83,8 @@ class worker_pool {
   class leaving;
   using lock_type = std::unique_lock<std::mutex>;
 
-  static constexpr auto nap_time = std::chrono::microseconds(20);
-  static constexpr auto patience = std::chrono::microseconds(50);
+  static constexpr clock::duration nap_time = std::chrono::microseconds(20);
+  static constexpr clock::duration patience = std::chrono::microseconds(50);
   static constexpr std::uint32_t brisk_pace = 64;   // Tasks a nap.
   static constexpr std::uint32_t max_deferred = 4;  // Naps.
   static constexpr int jobs_per_look = 64;          // Bounds the time for which a look holds the mutex.
@@ -93,6 +102,7 @@ class worker_pool {
   std::size_t active() noexcept;
 
   const options options_;
+  ref_count refs_;
   const std::size_t cores_ = std::max(1U, std::thread::hardware_concurrency());
   std::mutex mutex_;
   std::condition_variable ended_;   // Waits on mutex_; for threads_ == 0.
@@ -126,7 +136,8 @@ class worker_pool::leaving {
     --job_->runners_;
     --pool_.busy_;
     lock_.unlock();
-    std::exchange(job_, nullptr)->release();
+    job_->release();
+    job_ = nullptr;
     lock_.lock();
   }
 
@@ -134,7 +145,10 @@ class worker_pool::leaving {
     if (job_) end();
     std::thread before;
     pool_.running_.erase(self_);
-    if (!pool_.options_.immortal) before = std::exchange(pool_.left_, std::move(self_.thread));
+    if (!pool_.options_.immortal) {
+      before = std::move(pool_.left_);
+      pool_.left_ = std::move(self_.thread);
+    }
     --pool_.threads_;  // First, since the place may be needed at max_threads.
     if (!pool_.queue_.empty() && !pool_.duty_) pool_.pass_on();
     if (pool_.threads_ == 0) pool_.ended_.notify_all();
@@ -256,9 +270,12 @@ inline pool_job* worker_pool::choose(bool fresh) {
   for (int i = 0; i != jobs_per_look; ++i) {
     const std::uint32_t version = job->version_.load(std::memory_order_relaxed);
     const std::uint32_t outside = job->outside_.load(std::memory_order_relaxed);
-    const bool here_before = std::exchange(job->seen_stamp_, job->stamp_) == job->stamp_;
-    const bool stuck = std::exchange(job->seen_version_, version) == version;
-    const std::uint32_t pace = outside - std::exchange(job->seen_outside_, outside);
+    const bool here_before = job->seen_stamp_ == job->stamp_;
+    const bool stuck = job->seen_version_ == version;
+    const std::uint32_t pace = outside - job->seen_outside_;
+    job->seen_stamp_ = job->stamp_;
+    job->seen_version_ = version;
+    job->seen_outside_ = outside;
     const std::size_t others = pace == 0 ? 0 : 1;
     if (!here_before) job->deferred_ = 0;
     const bool brisk = pace >= brisk_pace && (!stuck || ++job->deferred_ <= max_deferred);
@@ -289,7 +306,9 @@ inline bool worker_pool::park(lock_type& lock, worker& self) {
   return self.summoned || (stopping_ && !queue_.empty());
 }
 
-inline void worker_pool::nap(lock_type& lock, worker& self, clock::duration d) { self.wake.wait_for(lock, d); }
+inline void worker_pool::nap(lock_type& lock, worker& self, clock::duration d) {
+  (void)wait_until(self.wake, lock, clock::now() + d);
+}
 
 inline pool_job* worker_pool::take(pool_job& job) noexcept {
   queue_.erase(job);
@@ -315,7 +334,7 @@ inline void worker_pool::summon() {
   w->summoned = true;
   running_.push_back(*w);
   try {
-    w->thread = start_thread([](void* me) { static_cast<worker*>(me)->pool.work(*static_cast<worker*>(me)); }, w);
+    w->thread = std::thread(callback{[](void* me) { static_cast<worker*>(me)->run(); }, w});
   } catch (...) {
     running_.erase(*w);
     delete w;
@@ -340,7 +359,8 @@ inline std::size_t worker_pool::active() noexcept {
   active_ = 0;
   for (worker* w = running_.front(); w; w = running_.next(*w)) {
     const std::uint32_t ticks = w->ticks.load(std::memory_order_relaxed);
-    if (std::exchange(w->seen_ticks, ticks) != ticks) ++active_;
+    if (w->seen_ticks != ticks) ++active_;
+    w->seen_ticks = ticks;
   }
   return active_;
 }
