@@ -33,6 +33,13 @@ concept makes_value =
 
 }  // namespace detail
 
+// g++ 12 says of the value of a std::optional that holds none that it may be uninitialized, where it has inlined
+// enough to look at it and not enough to know that it is not used. That is not for our users to read.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 /// Holds either a `T` or the error that there is instead of one, as a Go function returns `(T, error)`.
 ///
 ///     errgroup::result<int> parse(const std::string& s) {
@@ -117,6 +124,10 @@ class [[nodiscard]] result {
   std::optional<T> value_;
   errgroup::error error_;  // Empty if there is a value. As above.
 };
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 // Implementation
 
