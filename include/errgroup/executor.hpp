@@ -81,8 +81,8 @@ class function_job final : public pool_job {
   template <class G>
   explicit function_job(G&& f) : f_(std::in_place, std::forward<G>(f)) {}
 
-  void run(std::atomic<std::uint32_t>& ticks) override {
-    ticks.fetch_add(1, std::memory_order_relaxed);
+  void run(pool_worker& self) override {
+    self.ticks.fetch_add(1, std::memory_order_relaxed);
     try {
       std::invoke(*std::move(f_));
       f_.reset();

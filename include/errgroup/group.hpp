@@ -221,14 +221,16 @@ bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
   const core::admission how = core_->admit(lock, may_block, shape, block, why_not);
   if (how == core::admission::full || how == core::admission::refused) return false;
   if (how == core::admission::in_place) {
-    Task task(false, std::forward<F>(f), std::forward<Args>(args)...);
+    Task task(detail::task_home::heap, std::forward<F>(f), std::forward<Args>(args)...);
     core_->run_in_place(task);
     return true;
   }
   Task* task = nullptr;
   if constexpr (trivial) {
-    task = ::new (block) Task(true, std::forward<F>(f), std::forward<Args>(args)...);
-    if (how == core::admission::handed) {
+    const bool handed = how == core::admission::handed;
+    task = ::new (block) Task(handed ? detail::task_home::slot : detail::task_home::block, std::forward<F>(f),
+                              std::forward<Args>(args)...);
+    if (handed) {
       core_->hand_over();
       return true;
     }
@@ -236,7 +238,8 @@ bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
     lock.unlock();
     try {
       if (!pooled) block = ::operator new(sizeof(Task));
-      task = ::new (block) Task(pooled, std::forward<F>(f), std::forward<Args>(args)...);
+      task = ::new (block) Task(pooled ? detail::task_home::block : detail::task_home::heap, std::forward<F>(f),
+                                std::forward<Args>(args)...);
     } catch (...) {
       if (!pooled) ::operator delete(block);
       core_->unreserve(lock, pooled ? block : nullptr);

@@ -69,7 +69,7 @@ class group_core final : private pool_job, private runner_host {
   /// the reservation taken back. `lock` may be locked.
   void enqueue(lock_type& lock, task& t);
   /// Gives a task that was made for the handoff.
-  void hand_over() noexcept { handoff_.give(); }
+  void hand_over() noexcept;
   /// Runs a task on the calling thread, inside another of the group's.
   void run_in_place(task& t);
 
@@ -88,29 +88,34 @@ class group_core final : private pool_job, private runner_host {
   // thread to come.
   static constexpr int glance = 16;
   static constexpr int short_look = 150;
-  static constexpr int long_look = 2500;
+  static constexpr int long_look = 1280;
+  static constexpr int misplaced = 32;  // Tasks that came only when this thread had made room for the one in go().
 
   group_core(const context& parent, group_settings settings);
   ~group_core() = default;
 
   // Adding tasks.
-  bool full() const noexcept { return limit_ >= 0 && pending() >= static_cast<std::size_t>(limit_); }
+  bool full() noexcept;
+  bool may_hand_over();
   void wait_for_space(lock_type& lock);
   bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
   void wake_waiter() noexcept;
   void submit_job();
   void withdraw_job() noexcept;
+  void push(task& t) noexcept;
   void hand_runner(lock_type& lock);
   void take_back(lock_type& lock, task& t, std::uint32_t serial);
 
   // Running tasks.
-  void run(std::atomic<std::uint32_t>& ticks) override;
+  void run(pool_worker& self) override;
   void begin_runner(bool accepted) override;
   void drop_runner() noexcept override;
-  void run_queued(lock_type& lock, std::atomic<std::uint32_t>* ticks);
+  void run_queued(lock_type& lock, pool_worker* self);
   void run_one(lock_type& lock, task& t);
-  void serve(lock_type& lock, std::atomic<std::uint32_t>& ticks);
-  bool run_handed(task& t);
+  void serve(lock_type& lock, pool_worker& self);
+  void run_handed(handoff::server& server, task& t, lock_type& lock);
+  void recall() noexcept;
+  bool end_handed(handoff::server::outcome outcome) noexcept;
   void reject(task& t) noexcept;
   task& pop() noexcept;
   void seek(lock_type& lock, int tries) noexcept;
@@ -140,8 +145,10 @@ class group_core final : private pool_job, private runner_host {
 
   // The counters are written under mutex_, and looked at without it as a hint only.
   std::size_t queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
-  std::size_t pending() const noexcept {
-    return pending_.load(std::memory_order_relaxed) + (handoff_.busy() ? 1 : 0);
+  std::size_t pending() noexcept {
+    while (handoff_.look()) {
+    }
+    return pending_.load(std::memory_order_relaxed) + handoff_.busy();
   }
   static void add(std::atomic<std::size_t>& n, std::size_t d) noexcept {
     n.store(n.load(std::memory_order_relaxed) + d, std::memory_order_relaxed);

@@ -37,9 +37,10 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
       lock.unlock();
       return may_block ? admission::in_place : admission::full;
     }
-    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.busy() || inside_frame::is_inside(this)) break;
+    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.crowded() || inside_frame::is_inside(this)) break;
+    const handoff::watch first = handoff_.first();
     lock.unlock();
-    spin(glance, [&] { return !handoff_.busy(); });
+    spin(glance, [&] { return first.ended(); });
     lock_patiently(lock);
     glanced = true;
   }
@@ -49,7 +50,7 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
   }
   if (shape.handy && limit_ > 0 && queued() == 0) {
     block = handoff_.room();
-    if (block) return admission::handed;
+    if (block && may_hand_over()) return admission::handed;
   }
   if (shape.pooled) block = blocks_.take();
   add(pending_, 1);
@@ -60,9 +61,13 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
 // about to end its task. The callback is registered and destroyed unlocked, since it takes the mutex; what it may
 // report in between is looked at under the lock.
 inline void group_core::wait_for_space(lock_type& lock) {
-  const std::ptrdiff_t limit = limit_;
+  const bool hopeful = limit_ > 0, handed = handoff_.busy() != 0;
+  const handoff::watch first = handoff_.first();
+  const std::size_t before = pending_.load(std::memory_order_relaxed);
   lock.unlock();
-  const bool space = limit > 0 && spin(short_look, [&] { return pending() < static_cast<std::size_t>(limit); });
+  const bool space = hopeful && spin<true>(short_look, [&] {
+                       return (handed && first.ended()) || pending_.load(std::memory_order_relaxed) < before;
+                     });
   lock_patiently(lock);
   if (space || !full() || !open_ || context_.done()) return;
   const unsigned long long round = round_;
@@ -86,6 +91,37 @@ inline void group_core::wait_for_space(lock_type& lock) {
   if (context_.done() || !open_ || round_ != round) space_.notify_all();
 }
 
+inline bool group_core::full() noexcept {
+  if (limit_ < 0) return false;
+  while (pending_.load(std::memory_order_relaxed) + handoff_.busy() >= static_cast<std::size_t>(limit_)) {
+    if (!handoff_.look()) return true;
+  }
+  return false;
+}
+
+// A task that is handed over behind another one waits for that one, which may be blocked: then the pool must know.
+// False if it cannot: enqueue() is to try, and to report it.
+inline bool group_core::may_hand_over() {
+  if (handoff_.busy() == 0) return true;
+  if (!job_queued_) {
+    while (handoff_.look()) {
+    }
+    if (handoff_.busy() == 0) return true;
+    try {
+      submit_job();
+    } catch (...) {
+      return false;
+    }
+  }
+  outside_progress();
+  return true;
+}
+
+inline void group_core::hand_over() noexcept {
+  handoff_.give();
+  if (idle_ + watching_ + blocked_ != 0) handoff_.ask();
+}
+
 inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
   if (!lock.owns_lock()) lock_patiently(lock);
   if (block) blocks_.give(block);
@@ -94,10 +130,8 @@ inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
 
 inline void group_core::enqueue(lock_type& lock, task& t) {
   if (!lock.owns_lock()) lock_patiently(lock);
-  const std::uint32_t serial = t.serial = ++serial_;
-  (queued() != 0 ? last_->next : first_) = &t;
-  last_ = &t;
-  add(queued_, 1);
+  push(t);
+  const std::uint32_t serial = t.serial;
   if (covered()) return;
   wake_waiter();
   if (covered()) return;
@@ -111,6 +145,13 @@ inline void group_core::enqueue(lock_type& lock, task& t) {
   } catch (...) {
     take_back(lock, t, serial);
   }
+}
+
+inline void group_core::push(task& t) noexcept {
+  t.serial = ++serial_;
+  (queued() != 0 ? last_->next : first_) = &t;
+  last_ = &t;
+  add(queued_, 1);
 }
 
 // Gives a task to a thread that is parked in wait(), if there is one.
@@ -157,8 +198,9 @@ inline void group_core::submit_job() {
   retain();
 }
 
+// If there is nothing left for it.
 inline void group_core::withdraw_job() noexcept {
-  if (!job_queued_ || !settings_.executor.pool->withdraw(*this)) return;
+  if (!job_queued_ || queued() != 0 || handoff_.backlog() || !settings_.executor.pool->withdraw(*this)) return;
   job_queued_ = false;
   refs_.drop();  // Not the last: the caller has one.
 }

@@ -17,10 +17,11 @@
 namespace errgroup::detail {
 
 // A worker's run. The pool gives the job's reference back by release().
-inline void group_core::run(std::atomic<std::uint32_t>& ticks) {
+inline void group_core::run(pool_worker& self) {
   lock_type lock = locked();
   job_queued_ = false;
-  run_queued(lock, &ticks);
+  recall();
+  run_queued(lock, &self);
 }
 
 inline void group_core::begin_runner(bool accepted) {
@@ -35,14 +36,15 @@ inline void group_core::drop_runner() noexcept {
   if (queued() != 0) wake_waiter();
 }
 
-// A worker of the pool, which has `ticks`, looks out for more tasks before it leaves: longer, if a blocked go()
+// A worker of the pool, `self`, looks out for more tasks before it leaves: longer, if a blocked go()
 // was woken and is about to bring one. A custom executor's thread may be the one that is in go(), so it does not.
-inline void group_core::run_queued(lock_type& lock, std::atomic<std::uint32_t>* ticks) {
+inline void group_core::run_queued(lock_type& lock, pool_worker* self) {
   for (;;) {
     if (queued() == 0) {
-      if (!ticks || !open_ || context_.done()) return;
-      if (limit_ > 0 && handoff_.open()) {
-        serve(lock, *ticks);
+      if (!self || self->misplaced || !open_ || context_.done()) return;
+      if (limit_ > 0 && handoff_.open(static_cast<std::size_t>(limit_))) {
+        serve(lock, *self);
+        withdraw_job();
       } else {
         seek(lock, blocked_ != 0 ? long_look : short_look);
       }
@@ -53,8 +55,8 @@ inline void group_core::run_queued(lock_type& lock, std::atomic<std::uint32_t>* 
       continue;
     }
     task& t = pop();
-    if (ticks) {
-      ticks->fetch_add(1, std::memory_order_relaxed);
+    if (self) {
+      self->ticks.fetch_add(1, std::memory_order_relaxed);
       if (queued() != 0 && !job_queued_ && !covered()) {
         try {
           submit_job();
@@ -87,59 +89,89 @@ inline void group_core::run_one(lock_type& lock, task& t) {
   if (e) settle(std::move(e));
 }
 
-// Runs tasks from the handoff until none has come for a while, or some are queued. The lock is held on entry and
-// on return. The queue is looked at now and then only: its line is busy with those who add tasks.
-inline void group_core::serve(lock_type& lock, std::atomic<std::uint32_t>& ticks) {
+// Runs tasks from the handoff until none has come for a while, some are queued, or they are recalled. The lock is
+// held on entry and on return. The queue is looked at now and then only: its line is busy with those who add
+// tasks.
+inline void group_core::serve(lock_type& lock, pool_worker& self) {
+  handoff::server server(handoff_);
   int tries = blocked_ != 0 ? long_look : short_look;
   lock.unlock();
-  for (;;) {
+  int behind = 0;
+  for (std::uint32_t tasks = 0;;) {
     task* t = nullptr;
     int i = 0;
-    spin(tries, [&] { return (t = handoff_.take()) || (++i % 16 == 0 && queued() != 0); });
+    spin<true>(self.misplaced ? 1 : tries,
+               [&] { return (t = server.begin()) || server.recalled() || (++i % 64 == 0 && queued() != 0); });
     if (!t) {
       lock_patiently(lock);
       if (handoff_.close()) return;
       lock.unlock();  // One has come in between.
       continue;
     }
-    ticks.fetch_add(1, std::memory_order_relaxed);
-    const bool asked = run_handed(*t);
-    tries = asked ? long_look : short_look;
-    if (asked) {
-      lock_patiently(lock);
-      finish(0);
-      lock.unlock();
+    if (!server.same_core()) {
+      behind = 0;
+    } else if (i >= 64 && ++behind == misplaced) {
+      self.misplaced = true;
     }
+    self.ticks.fetch_add(1, std::memory_order_relaxed);
+    if (++tasks % 16 == 0) progress();
+    run_handed(server, *t, lock);
+    const handoff::server::outcome outcome = server.end();
+    tries = short_look;
+    if (!outcome.asked && !outcome.recalled) continue;
+    lock_patiently(lock);
+    if (end_handed(outcome)) return;
+    lock.unlock();
+    tries = long_look;
   }
 }
 
-// Runs the task in the handoff, and ends it there. True if somebody has asked for that.
-inline bool group_core::run_handed(task& t) {
-  struct unwinding {  // A forced unwind ends the runner, too.
+// Counts the end of a task from the handoff, under the lock, where somebody is to be told. True if the handoff is
+// closed: what came after the task was recalled.
+inline bool group_core::end_handed(handoff::server::outcome outcome) noexcept {
+  if (outcome.recalled) {
+    handoff_.close();
+    finish(1);
+    return true;
+  }
+  finish(0);
+  if (idle_ + watching_ + blocked_ != 0) handoff_.ask();
+  return false;
+}
+
+// Runs a task that the handoff has begun, and destroys it.
+inline void group_core::run_handed(handoff::server& server, task& t, lock_type& lock) {
+  struct ending {  // A forced unwind ends the server, too.
     group_core& core;
+    handoff::server& server;
     task& t;
+    lock_type& lock;
     bool returned = false;
-    ~unwinding() {
-      if (returned) return;
-      core.settle(error(std::make_error_code(std::errc::owner_dead)));
+    ~ending() {
+      if (!returned) core.settle(error(std::make_error_code(std::errc::owner_dead)));
       t.~task();
-      core.handoff_.end(false);
-      const std::lock_guard lock(core.mutex_);
-      core.finish(0);
+      if (returned) return;
+      const handoff::server::outcome outcome = server.end();
+      lock.lock();
+      if (!core.end_handed(outcome)) {
+        core.recall();
+        core.handoff_.close();
+      }
     }
   };
-  {
-    const inside_frame frame(this);
-    unwinding guard{*this, t};
-    if (context_.done()) {
-      reject(t);
-    } else if (error e = t.run(context_.get())) {
-      settle(std::move(e));
-    }
-    guard.returned = true;
-    t.~task();
+  const inside_frame frame(this);
+  ending guard{*this, server, t, lock};
+  if (context_.done()) {
+    reject(t);
+  } else if (error e = t.run(context_.get())) {
+    settle(std::move(e));
   }
-  return handoff_.end(true);
+  guard.returned = true;
+}
+
+// Queues what the server of the handoff has not begun: it may be blocked, or the caller has time for it.
+inline void group_core::recall() noexcept {
+  if (handoff_.backlog()) add(pending_, handoff_.recall([this](task& t) { push(t); }));
 }
 
 inline void group_core::reject(task& t) noexcept {
@@ -161,7 +193,7 @@ inline task& group_core::pop() noexcept {
   first_ = t.next;
   add(queued_, -std::size_t{1});
   progress();
-  if (queued() == 0) withdraw_job();
+  withdraw_job();
   return t;
 }
 
@@ -169,9 +201,11 @@ inline task& group_core::pop() noexcept {
 inline void group_core::seek(lock_type& lock, int tries) noexcept {
   if (seekers_ > 1) return;
   const bool waits = pending() != 0;
+  const handoff::watch last = handoff_.last();
   ++seekers_;
   lock.unlock();
-  spin(tries, [&] { return queued() != 0 || (waits && pending() == 0); });
+  spin(tries,
+       [&] { return queued() != 0 || (waits && pending_.load(std::memory_order_relaxed) == 0 && last.ended()); });
   lock_patiently(lock);
   --seekers_;
 }
@@ -199,12 +233,13 @@ inline void group_core::drop_queued(lock_type& lock) noexcept {
 
 // Destroys a task, unlocked; then locks, and keeps its memory.
 inline void group_core::dispose(task& t, lock_type& lock) noexcept {
-  const bool pooled = t.pooled;
+  const task_home home = t.home;
   void* const block = &t;
   t.~task();
-  if (!pooled) ::operator delete(block);
+  if (home == task_home::heap) ::operator delete(block);
   lock_patiently(lock);
-  if (pooled) blocks_.give(block);
+  if (home == task_home::block) blocks_.give(block);
+  if (home == task_home::slot) handoff::take_back(block);
 }
 
 // The end of `tasks` tasks, under the lock.

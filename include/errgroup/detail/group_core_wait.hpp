@@ -95,7 +95,9 @@ inline void group_core::cancel(error cause) noexcept {
   if (!open_) return;
   stop(lock, std::move(cause));
   lock.lock();
-  if (queued() != 0 && context_.done()) drop_queued(lock);
+  if (!context_.done()) return;
+  recall();
+  if (queued() != 0) drop_queued(lock);
 }
 
 inline void group_core::set_limit(std::ptrdiff_t n) {
@@ -145,6 +147,7 @@ inline error group_core::wait() {
   const unsigned long long round = round_;
   bool looked = false;
   while (open_ && round_ == round && pending() != 0) {
+    recall();
     if (queued() != 0) {
       if (context_.done()) {
         drop_queued(lock);
@@ -178,6 +181,7 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   lock.lock();
   if (queued() != 0 && settings_.executor.pool) settings_.executor.pool->urge();
   while (open_ && round_ == round && pending() != 0) {
+    if (context_.done()) recall();
     if (queued() != 0 && context_.done()) {
       drop_queued(lock);
       continue;
@@ -202,6 +206,7 @@ inline void group_core::close() noexcept {
   cancel(errc::canceled);
   lock.lock();
   while (pending() != 0) {
+    recall();
     if (queued() != 0) {
       drop_queued(lock);
     } else {

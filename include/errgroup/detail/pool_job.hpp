@@ -11,6 +11,13 @@
 
 namespace errgroup::detail {
 
+/// What a job is told of the worker that runs it.
+struct pool_worker {
+  std::atomic<std::uint32_t> ticks{
+      0};                  // The worker adds one for each task begun; others read it as a hint: relaxed.
+  bool misplaced = false;  // It is on the same core as the thread it works for. The worker only.
+};
+
 /// Something for a worker to run, linked into the pool's queue; at most once at a time.
 class pool_job : public list_node<pool_job> {
  public:
@@ -18,8 +25,8 @@ class pool_job : public list_node<pool_job> {
   pool_job(const pool_job&) = delete;
   pool_job& operator=(const pool_job&) = delete;
 
-  /// Runs on a worker. `ticks` is to be added to once for each task begun. Lets only a forced unwind out.
-  virtual void run(std::atomic<std::uint32_t>& ticks) = 0;
+  /// Runs on a worker. Lets only a forced unwind out.
+  virtual void run(pool_worker& self) = 0;
   /// Called last, with no lock held, when the pool is done with a run of the job.
   virtual void release() noexcept = 0;
 

@@ -76,10 +76,13 @@ error catch_error(F&& f) {
   }
 }
 
+/// Whose memory a task lies in: its own, a block of the group's, or a slot of the group's handoff.
+enum class task_home : unsigned char { heap, block, slot };
+
 /// A task that a group has accepted.
 class task {
  public:
-  explicit task(bool in_block) noexcept : pooled(in_block) {}
+  explicit task(task_home h) noexcept : home(h) {}
   task(const task&) = delete;
   task& operator=(const task&) = delete;
   virtual ~task() = default;
@@ -91,14 +94,14 @@ class task {
 
   task* next = nullptr;      // In the group's queue. Guarded by the group's mutex.
   std::uint32_t serial = 0;  // Tells tasks apart that live in the same block one after the other. As above.
-  const bool pooled;         // In a block of the group's, or in memory of its own.
+  const task_home home;      // Constant.
 };
 
 template <class F>
 class plain_task final : public task {
  public:
   template <class G>
-  explicit plain_task(bool in_block, G&& f) : task(in_block), f_(std::forward<G>(f)) {}
+  explicit plain_task(task_home h, G&& f) : task(h), f_(std::forward<G>(f)) {}
 
   error run(const context& ctx) override {
     return catch_error([&]() -> error {
@@ -119,8 +122,8 @@ template <class F, class T>
 class value_task final : public task {
  public:
   template <class G>
-  explicit value_task(bool in_block, G&& f, std::shared_ptr<handle_slot<T>> slot)
-      : task(in_block), f_(std::forward<G>(f)), slot_(std::move(slot)) {}
+  explicit value_task(task_home h, G&& f, std::shared_ptr<handle_slot<T>> slot)
+      : task(h), f_(std::forward<G>(f)), slot_(std::move(slot)) {}
 
   error run(const context& ctx) override {
     const ended_guard ended{*slot_};

@@ -8,6 +8,7 @@
 #include <signal.h>
 #endif
 #if defined(__linux__)
+#include <sched.h>
 #include <sys/prctl.h>
 #endif
 
@@ -26,11 +27,18 @@ inline void relax() noexcept {
 }
 
 /// Calls `ready()` up to `tries` times, until it is true. A try takes about 20 ns.
-template <class Ready>
+/// If it yields, every 64th try lets another thread run, since the one that is waited for may be behind this one,
+/// on the same core. (A stream of tasks through a limit of 1, on one core: 58 µs a task without that, 6 µs with
+/// it.)
+template <bool Yields = false, class Ready>
 bool spin(int tries, Ready ready) {
-  for (int i = 0; i != tries; ++i) {
+  for (int i = 1; i <= tries; ++i) {
     if (ready()) return true;
-    relax();
+    if (!Yields || i % 64 != 0) {
+      relax();
+    } else {
+      std::this_thread::yield();
+    }
   }
   return false;
 }
@@ -68,6 +76,18 @@ class signals_blocked {
   ~signals_blocked() {}
 #endif
 };
+
+/// Stands for a core that is not known.
+inline constexpr int no_core = -1;
+
+/// Returns the number of the core that the calling thread runs on, for now. Linux only.
+inline int this_core() noexcept {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return no_core;
+#endif
+}
 
 /// Names the calling thread for debuggers and `ps`. Linux and macOS only; Linux keeps 15 characters.
 inline void name_this_thread([[maybe_unused]] const char* name) noexcept {

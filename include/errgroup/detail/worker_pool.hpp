@@ -69,16 +69,15 @@ class worker_pool {
   void shut_down() noexcept;
 
  private:
-  struct worker : list_node<worker> {
+  struct worker : list_node<worker>, pool_worker {
     explicit worker(worker_pool& p) noexcept : pool(p) {}
     void run() { pool.work(*this); }
-    worker_pool& pool;                    // Constant.
-    std::thread thread;                   // Guarded by mutex_.
-    std::condition_variable wake;         // Waits on mutex_.
-    bool summoned = false;                // Has been given the duty. Guarded by mutex_.
-    bool parked = false;                  // In parked_, else in running_. Guarded by mutex_.
-    std::uint32_t seen_ticks = 0;         // Guarded by mutex_.
-    std::atomic<std::uint32_t> ticks{0};  // By the job it runs; read by the looker as a hint, so relaxed.
+    worker_pool& pool;             // Constant.
+    std::thread thread;            // Guarded by mutex_.
+    std::condition_variable wake;  // Waits on mutex_.
+    bool summoned = false;         // Has been given the duty. Guarded by mutex_.
+    bool parked = false;           // In parked_, else in running_. Guarded by mutex_.
+    std::uint32_t seen_ticks = 0;  // Guarded by mutex_.
   };
   class leaving;
   using lock_type = std::unique_lock<std::mutex>;
@@ -87,13 +86,16 @@ class worker_pool {
   static constexpr clock::duration patience = std::chrono::microseconds(50);
   static constexpr std::uint32_t brisk_pace = 64;   // Tasks a nap.
   static constexpr std::uint32_t max_deferred = 4;  // Naps.
-  static constexpr int jobs_per_look = 64;          // Bounds the time for which a look holds the mutex.
+  static constexpr clock::duration retire_pause = std::chrono::milliseconds(5);
+  static constexpr int longest_nap = 8;     // Times nap_time, where all jobs are in brisk hands.
+  static constexpr int jobs_per_look = 64;  // Bounds the time for which a look holds the mutex.
 
   void work(worker& self);
   pool_job* find(lock_type& lock, worker& self);
   pool_job* look(lock_type& lock, worker& self, bool fresh);
   static bool known(const pool_job& job) noexcept;
-  pool_job* choose(bool fresh);
+  pool_job* choose(bool fresh, bool& all_brisk);
+  bool may_retire(worker& self) noexcept;
   bool park(lock_type& lock, worker& self);
   void nap(lock_type& lock, worker& self, clock::duration d);
   pool_job* take(pool_job& job) noexcept;
@@ -112,11 +114,13 @@ class worker_pool {
   std::size_t threads_ = 0;         // Workers, from before their start until they leave.
   std::size_t busy_ = 0;            // Workers inside a job.
   bool duty_ = false;               // Someone looks.
+  worker* napper_ = nullptr;        // Who takes a long nap meanwhile, and is to be woken for a new job.
   bool stopping_ = false;
   std::uint64_t submissions_ = 0;
   std::size_t active_ = 0;  // Workers that got on with their tasks, at scanned_ at the latest.
   clock::time_point scanned_;
-  std::thread left_;  // The last worker that left; it joins the one before it.
+  clock::time_point retired_;  // When a misplaced worker left last.
+  std::thread left_;           // The last worker that left; it joins the one before it.
 };
 
 // Implementation
@@ -168,7 +172,10 @@ inline void worker_pool::submit(pool_job& job) {
   const std::lock_guard lock(mutex_);
   job.stamp_ = ++submissions_;
   queue_.push_back(job);
-  if (duty_) return;
+  if (duty_) {
+    if (napper_) napper_->wake.notify_one();
+    return;
+  }
   try {
     summon();
   } catch (...) {
@@ -199,9 +206,9 @@ inline void worker_pool::shut_down() noexcept {
     if (queue_.empty()) break;
     // No thread could be started for it.
     pool_job* const job = take(*queue_.front());
-    std::atomic<std::uint32_t> ticks{0};
+    pool_worker nobody;
     lock.unlock();
-    job->run(ticks);
+    job->run(nobody);
     lock.lock();
     --busy_;
     --job->runners_;
@@ -220,8 +227,9 @@ inline void worker_pool::work(worker& me) {
   while (pool_job* const job = find(lock, me)) {
     guard.begin(*job);
     lock.unlock();
-    job->run(me.ticks);
+    job->run(me);
     guard.end();
+    if (me.misplaced && may_retire(me)) return;
   }
 }
 
@@ -254,16 +262,20 @@ inline bool worker_pool::known(const pool_job& job) noexcept {
 // Looks until there is a job to take; null if it has been quiet for a nap. The queue may be long and full of
 // jobs that get on well: those go to the back. `fresh`: it took some microseconds to wake up, which is a nap.
 inline pool_job* worker_pool::look(lock_type& lock, worker& self, bool fresh) {
-  for (;; fresh = false) {
-    if (pool_job* const job = choose(fresh)) return job;
+  for (int naps = 1;; fresh = false) {
+    bool all_brisk = true;
+    if (pool_job* const job = choose(fresh, all_brisk)) return job;
     if (stopping_ && queue_.empty()) return nullptr;
+    naps = all_brisk && !queue_.empty() ? std::min(2 * naps, longest_nap) : 1;
     const std::uint64_t before = submissions_;
-    nap(lock, self, queue_.empty() || busy_ >= cores_ ? patience : nap_time);
+    if (naps != 1) napper_ = &self;
+    nap(lock, self, queue_.empty() || busy_ >= cores_ ? std::max(patience, naps * nap_time) : naps * nap_time);
+    napper_ = nullptr;
     if (queue_.empty() && submissions_ == before) return nullptr;
   }
 }
 
-inline pool_job* worker_pool::choose(bool fresh) {
+inline pool_job* worker_pool::choose(bool fresh, bool& all_brisk) {
   pool_job* const first = queue_.front();
   if (!first) return nullptr;
   pool_job* job = first;
@@ -282,12 +294,25 @@ inline pool_job* worker_pool::choose(bool fresh) {
     if (!brisk && (fresh ? busy_ + others < cores_ : here_before && (stuck || active() + others < cores_))) {
       return job;
     }
+    all_brisk = all_brisk && brisk;
     queue_.erase(*job);
     queue_.push_back(*job);
     job = queue_.front();
     if (job == first) break;
   }
   return nullptr;
+}
+
+// A worker on the core of the thread it works for gets in that thread's way, and an operating system that knows of
+// no cache that the cores share (such as Linux on some virtual machines) may leave it there for a second: each
+// task of a stream through a limit of 1 takes 6 µs then instead of 0.5. A new thread is started on an idle core.
+// Now and then is enough, since there may be no other core.
+inline bool worker_pool::may_retire(worker& self) noexcept {
+  self.misplaced = false;
+  const clock::time_point now = clock::now();
+  if (now - retired_ < retire_pause) return false;
+  retired_ = now;
+  return true;
 }
 
 // Waits to be summoned. False: idle for too long, or stopping.
