@@ -91,6 +91,7 @@ class function_job final : public pool_job {
       std::terminate();
     }
   }
+  void retain() noexcept override {}
   void release() noexcept override { delete this; }
 
  private:

@@ -4,7 +4,7 @@
 #define ERRGROUP_DETAIL_GROUP_CORE_HPP
 
 #include <atomic>
-#include <condition_variable>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -15,6 +15,7 @@
 #include <errgroup/context.hpp>
 #include <errgroup/detail/executor_ref.hpp>
 #include <errgroup/detail/handoff.hpp>
+#include <errgroup/detail/lazy_condition.hpp>
 #include <errgroup/detail/ref.hpp>
 #include <errgroup/detail/round_context.hpp>
 #include <errgroup/detail/task.hpp>
@@ -92,7 +93,7 @@ class group_core final : private pool_job, private runner_host {
   static constexpr int misplaced = 32;  // Tasks that came only when this thread had made room for the one in go().
 
   group_core(const context& parent, group_settings settings);
-  ~group_core() = default;
+  ~group_core() { assert(!job_queued_ && "errgroup: the pool must not be left with a group that is gone"); }
 
   // Adding tasks.
   bool full() noexcept;
@@ -163,7 +164,8 @@ class group_core final : private pool_job, private runner_host {
   task* last_ = nullptr;                 // Its end, if it is not empty.
   std::uint32_t serial_ = 0;             // Of the last task queued.
   bool open_ = true;                     // The round is.
-  bool job_queued_ = false;              // Submitted to the pool; until a worker has taken the lock, or withdrawn.
+  bool job_queued_ = false;              // Submitted to the pool, until a worker has taken the lock, or withdrawn:
+                                         //   before the last task ends, or by the handoff's server when it leaves.
   std::ptrdiff_t limit_;
   std::size_t seekers_ = 0;   // Threads that look at the queue, unlocked, and will do so under the lock.
   std::size_t tokens_ = 0;    // Wake-ups given to waiters that they have not taken.
@@ -181,9 +183,9 @@ class group_core final : private pool_job, private runner_host {
   std::vector<error> errors_;           // Has room for an error of each pending task.
   task_blocks blocks_;
   handoff handoff_;
-  std::condition_variable helpers_;  // Waits on mutex_: wait(), for a task to run or for pending_ == 0.
-  std::condition_variable space_;    // Waits on mutex_: go(), for the limit.
-  std::condition_variable done_;     // Waits on mutex_: wait_until() and close(), for pending_ == 0.
+  lazy_condition helpers_;  // Waits on mutex_: wait(), for a task to run or for pending() == 0.
+  lazy_condition space_;    // Waits on mutex_: go(), for the limit.
+  lazy_condition done_;     // Waits on mutex_: wait_until() and close(), for pending() == 0.
 };
 
 }  // namespace errgroup::detail

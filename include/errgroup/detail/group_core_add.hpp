@@ -80,7 +80,7 @@ inline void group_core::wait_for_space(lock_type& lock) {
     for (;;) {
       handoff_.ask();
       if (!full() || context_.done() || !open_ || round_ != round) break;
-      space_.wait(lock);
+      space_->wait(lock);
     }
     --blocked_;
     lock.unlock();
@@ -88,7 +88,7 @@ inline void group_core::wait_for_space(lock_type& lock) {
   lock_patiently(lock);
   if (full()) return;
   // The wake-up may have been meant for one that still waits, should this one have no use for it.
-  if (context_.done() || !open_ || round_ != round) space_.notify_all();
+  if (context_.done() || !open_ || round_ != round) space_->notify_all();
 }
 
 inline bool group_core::full() noexcept {
@@ -159,7 +159,7 @@ inline void group_core::wake_waiter() noexcept {
   if (idle_ == 0) return;
   --idle_;
   ++tokens_;
-  helpers_.notify_one();
+  helpers_->notify_one();
 }
 
 // In a handler: rethrows, unless somebody has run the task meanwhile.
@@ -195,14 +195,12 @@ inline void group_core::hand_runner(lock_type& lock) {
 inline void group_core::submit_job() {
   settings_.executor.pool->submit(*this);
   job_queued_ = true;
-  retain();
 }
 
 // If there is nothing left for it.
 inline void group_core::withdraw_job() noexcept {
   if (!job_queued_ || queued() != 0 || handoff_.backlog() || !settings_.executor.pool->withdraw(*this)) return;
   job_queued_ = false;
-  refs_.drop();  // Not the last: the caller has one.
 }
 
 }  // namespace errgroup::detail

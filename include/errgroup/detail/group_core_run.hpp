@@ -157,6 +157,7 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
         core.recall();
         core.handoff_.close();
       }
+      core.withdraw_job();
     }
   };
   const inside_frame frame(this);
@@ -247,14 +248,14 @@ inline void group_core::finish(std::size_t tasks) noexcept {
   add(pending_, -tasks);
   if (blocked_ != 0 && !full()) {
     if (tasks == 1) {
-      space_.notify_one();
+      space_->notify_one();
     } else {
-      space_.notify_all();
+      space_->notify_all();
     }
   }
   if (pending() == 0) {
-    if (idle_ != 0) helpers_.notify_all();
-    if (watching_ != 0) done_.notify_all();
+    if (idle_ != 0) helpers_->notify_all();
+    if (watching_ != 0) done_->notify_all();
   }
 }
 

@@ -48,8 +48,8 @@ inline std::vector<error> group_core::errors() const {
 
 inline void group_core::wake_blocked() noexcept {
   const std::lock_guard lock(mutex_);
-  if (blocked_ != 0) space_.notify_all();
-  if (watching_ != 0) done_.notify_all();
+  if (blocked_ != 0) space_->notify_all();
+  if (watching_ != 0) done_->notify_all();
 }
 
 inline void group_core::fail(const error& e) noexcept {
@@ -103,7 +103,7 @@ inline void group_core::cancel(error cause) noexcept {
 inline void group_core::set_limit(std::ptrdiff_t n) {
   const std::lock_guard lock(mutex_);
   limit_ = n;
-  if (blocked_ != 0) space_.notify_all();
+  if (blocked_ != 0) space_->notify_all();
 }
 
 inline void group_core::throw_if_inside() const {
@@ -125,7 +125,7 @@ inline error group_core::end_round(unsigned long long round, lock_type& lock) {
     open_ = false;
     idle_ = tokens_ = 0;  // Whoever still waits for this round is leaving.
     blocks_.trim();
-    if (blocked_ != 0) space_.notify_all();
+    if (blocked_ != 0) space_->notify_all();
     if (!over) {
       ended = context_.reset();
       before = std::move(ended_);
@@ -163,7 +163,7 @@ inline error group_core::wait() {
       handoff_.ask();
       if (pending() == 0) continue;
       ++idle_;
-      helpers_.wait(lock);
+      helpers_->wait(lock);
       if (open_ && round_ == round) --(tokens_ != 0 ? tokens_ : idle_);
       looked = false;
     }
@@ -189,7 +189,7 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
     handoff_.ask();
     if (pending() == 0) continue;
     ++watching_;
-    const bool in_time = detail::wait_until(done_, lock, when);
+    const bool in_time = detail::wait_until(*done_, lock, when);
     --watching_;
     if (!in_time && open_ && round_ == round && pending() != 0) {
       lock.unlock();
@@ -199,10 +199,11 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   return end_round(round, lock);
 }
 
+// No call to the group is under way but this one, and no round is opened by anyone else: open_ may be read
+// unlocked.
 inline void group_core::close() noexcept {
-  lock_type lock = locked();
-  if (!open_ && pending() == 0) return;
-  lock.unlock();
+  if (!open_) return;
+  lock_type lock(mutex_, std::defer_lock);
   cancel(errc::canceled);
   lock.lock();
   while (pending() != 0) {
@@ -213,7 +214,7 @@ inline void group_core::close() noexcept {
       handoff_.ask();
       if (pending() == 0) continue;
       ++watching_;
-      done_.wait(lock);
+      done_->wait(lock);
       --watching_;
     }
   }

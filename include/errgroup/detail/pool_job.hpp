@@ -18,7 +18,8 @@ struct pool_worker {
   bool misplaced = false;  // It is on the same core as the thread it works for. The worker only.
 };
 
-/// Something for a worker to run, linked into the pool's queue; at most once at a time.
+/// Something for a worker to run, linked into the pool's queue; at most once at a time. The queue does not own it:
+/// it is there until it is run or withdrawn.
 class pool_job : public list_node<pool_job> {
  public:
   pool_job() = default;
@@ -27,7 +28,9 @@ class pool_job : public list_node<pool_job> {
 
   /// Runs on a worker. Lets only a forced unwind out.
   virtual void run(pool_worker& self) = 0;
-  /// Called last, with no lock held, when the pool is done with a run of the job.
+  /// Called first, when the job is taken to be run, with the pool's lock held.
+  virtual void retain() noexcept = 0;
+  /// Called last, with no lock held, when the pool is done with that run.
   virtual void release() noexcept = 0;
 
   /// To be called when part of the queued job is taken, by a worker or elsewhere; one caller at a time.

@@ -87,7 +87,7 @@ class worker_pool {
   static constexpr std::uint32_t brisk_pace = 64;   // Tasks a nap.
   static constexpr std::uint32_t max_deferred = 4;  // Naps.
   static constexpr clock::duration retire_pause = std::chrono::milliseconds(5);
-  static constexpr int longest_nap = 8;     // Times nap_time, where all jobs are in brisk hands.
+  static constexpr int longest_nap = 8;     // Times nap_time, where workers get on well with all jobs.
   static constexpr int jobs_per_look = 64;  // Bounds the time for which a look holds the mutex.
 
   void work(worker& self);
@@ -294,7 +294,7 @@ inline pool_job* worker_pool::choose(bool fresh, bool& all_brisk) {
     if (!brisk && (fresh ? busy_ + others < cores_ : here_before && (stuck || active() + others < cores_))) {
       return job;
     }
-    all_brisk = all_brisk && brisk;
+    all_brisk = all_brisk && brisk && job->runners_ != 0;
     queue_.erase(*job);
     queue_.push_back(*job);
     job = queue_.front();
@@ -337,6 +337,7 @@ inline void worker_pool::nap(lock_type& lock, worker& self, clock::duration d) {
 
 inline pool_job* worker_pool::take(pool_job& job) noexcept {
   queue_.erase(job);
+  job.retain();
   ++job.runners_;
   ++busy_;
   ++active_;
