@@ -64,8 +64,9 @@ inline void group_core::wait_for_space(lock_type& lock) {
   const bool hopeful = limit_ > 0, handed = handoff_.busy() != 0;
   const handoff::watch first = handoff_.first();
   const std::size_t before = pending_.load(std::memory_order_relaxed);
+  const int core = handoff_.server_core();
   lock.unlock();
-  const bool space = hopeful && spin<true>(short_look, [&] {
+  const bool space = hopeful && spin_beside(core, short_look, [&] {
                        return (handed && first.ended()) || pending_.load(std::memory_order_relaxed) < before;
                      });
   lock_patiently(lock);

@@ -100,17 +100,17 @@ inline void group_core::serve(lock_type& lock, pool_worker& self) {
   for (std::uint32_t tasks = 0;;) {
     task* t = nullptr;
     int i = 0;
-    spin<true>(self.misplaced ? 1 : tries,
-               [&] { return (t = server.begin()) || server.recalled() || (++i % 64 == 0 && queued() != 0); });
+    spin_beside(server.core(), self.misplaced ? 1 : tries,
+                [&] { return (t = server.begin()) || server.recalled() || (++i % 64 == 0 && queued() != 0); });
     if (!t) {
       lock_patiently(lock);
       if (handoff_.close()) return;
       lock.unlock();  // One has come in between.
       continue;
     }
-    if (!server.same_core()) {
+    if (server.core() == no_core || server.core() != this_core()) {
       behind = 0;
-    } else if (i >= 64 && ++behind == misplaced) {
+    } else if (i != 1 && ++behind == misplaced) {
       self.misplaced = true;
     }
     self.ticks.fetch_add(1, std::memory_order_relaxed);

@@ -74,6 +74,9 @@ class handoff {
   /// Asks to be told of the end of the next task to end; looks which have ended by now.
   void ask() noexcept;
 
+  /// Returns the core that the server was last seen on.
+  int server_core() const noexcept { return server_core_; }
+
   watch first() const noexcept { return watched(ended_ + 1); }
   watch last() const noexcept { return watched(given_); }
 
@@ -97,7 +100,7 @@ class handoff {
   // mark is 2 n - 1 when the n-th task is there, and 2 n, or anything even, when the slot is free.
   struct alignas(64) line {
     std::atomic<std::uint32_t> mark{0};
-    std::int32_t core = no_core;  // Where the task comes from.
+    std::int32_t core = no_core;  // Of the last one who set the mark.
     alignas(alignment) std::byte room[size];
   };
 
@@ -117,6 +120,7 @@ class handoff {
   std::uint32_t given_ = 0;  // Number of the last task given.
   std::uint32_t ended_ = 0;  // Of the last one that is known to have ended, or was recalled.
   std::uint32_t at_ = 0;     // Where the next task goes.
+  int server_core_ = no_core;
   state state_ = state::closed;
 };
 
@@ -135,8 +139,8 @@ class handoff::server {
   /// Begins the next task if it is there.
   task* begin() noexcept;
   bool recalled() const noexcept { return (lines_->mark.load(std::memory_order_relaxed) & is_recalled) != 0; }
-  /// True if the task begun comes from a thread on this core.
-  bool same_core() const noexcept;
+  /// Returns the core that the last task begun came from.
+  int core() const noexcept { return core_; }
   /// Ends the task, which was destroyed.
   outcome end() noexcept;
 
@@ -145,6 +149,7 @@ class handoff::server {
   const std::uint32_t slots_;  // Constant.
   std::uint32_t at_;           // Slot of the next task. The server only, as is:
   std::uint32_t next_;         // Number of the next task.
+  int core_ = no_core;
 };
 
 // Implementation
@@ -171,7 +176,7 @@ inline bool handoff::close() noexcept {
 
 inline bool handoff::look() noexcept {
   if (ended_ == given_ || !first().ended()) return false;
-  ++ended_;
+  server_core_ = slot_of(++ended_).core;
   return true;
 }
 
@@ -224,17 +229,15 @@ inline task* handoff::server::begin() noexcept {
   line& slot = lines_[1 + at_];
   if (slot.mark.load(std::memory_order_acquire) != 2 * next_ - 1) return nullptr;
   if (lines_->mark.fetch_add(one + running, std::memory_order_acq_rel) & is_recalled) return nullptr;
+  core_ = slot.core;
   return reinterpret_cast<task*>(slot.room);
-}
-
-inline bool handoff::server::same_core() const noexcept {
-  const std::int32_t core = lines_[1 + at_].core;
-  return core != no_core && core == this_core();
 }
 
 inline handoff::server::outcome handoff::server::end() noexcept {
   const std::uint32_t word = lines_->mark.fetch_and(~(running | asked), std::memory_order_acq_rel);
-  lines_[1 + at_].mark.store(2 * next_, std::memory_order_release);
+  line& slot = lines_[1 + at_];
+  slot.core = this_core();
+  slot.mark.store(2 * next_, std::memory_order_release);
   ++next_;
   if (++at_ == slots_) at_ = 0;
   return {(word & asked) != 0, (word & is_recalled) != 0};
