@@ -242,4 +242,19 @@ TEST(ThreadCacheTest, FunctionMayEndItsThread) {
   EXPECT_EQ(ran, 2);
 }
 
+// It ends where it next waits: as it looks for more to run, or is idle.
+TEST(ThreadCacheTest, AThreadMayBeCancelled) {
+  for (int i = 0; i != 5; ++i) {
+    std::atomic<int> ran{0};
+    thread_cache cache;
+    cache.execute([&] {
+      ++ran;
+      pthread_cancel(pthread_self());
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(i));
+    run(cache, [&] { ++ran; });
+    EXPECT_EQ(ran, 2);
+  }
+}
+
 }  // namespace

@@ -9,7 +9,9 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <future>
 #include <latch>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -164,6 +166,71 @@ TEST(GroupLimitTest, AWaiterIsToldTheEndOfATaskGivenMeanwhile) {
   }
 }
 
+// Likewise, and wait() is asleep when the second task comes.
+TEST(GroupLimitTest, AWaiterThatSleepsTakesWhatIsBehindABlockedTask) {
+  errgroup::thread_cache cache({.max_threads = 1});
+  for (int i = 0; i != 20; ++i) {
+    group g(errgroup::with_limit(3), errgroup::with_executor(cache));
+    std::atomic<int> ran{0};
+    stream(g, 50, ran);
+    std::atomic<bool> blocked{false};
+    std::latch later(1);
+    g.go([&] {
+      blocked = true;
+      later.wait();
+    });
+    while (!blocked) std::this_thread::yield();
+    std::jthread waiter([&] { EXPECT_FALSE(g.wait()); });
+    std::this_thread::sleep_for(2ms);  // Most likely it is asleep by then.
+    g.go([&later] { later.count_down(); });
+  }
+}
+
+// The one may see that all has ended before those who have ended it tell the other.
+TEST(GroupLimitTest, TwoWaitersReturn) {
+  for (int i = 0; i != many; ++i) {
+    group g(errgroup::with_limit(4));
+    std::atomic<int> ran{0};
+    stream(g, 30, ran);
+    std::atomic<bool> end{false};
+    g.go([&end] {
+      while (!end) std::this_thread::yield();
+    });
+    std::jthread other([&] {
+      if (i % 2 == 0) {
+        EXPECT_FALSE(g.wait());
+      } else {
+        EXPECT_FALSE(*g.wait_for(1h));
+      }
+    });
+    std::this_thread::sleep_for(200us);  // Most likely it is asleep by then.
+    end = true;
+    for (std::atomic<int> k = 0; k != i;) ++k;
+    EXPECT_FALSE(g.wait());
+  }
+}
+
+// One of two waiters ends the round, and goes on to the next while the other looks for more of the first.
+TEST(GroupLimitTest, TheNextRoundBeginsBesideAWaiterOfTheLast) {
+  group g;
+  for (int i = 0; i != 10 * many; ++i) {
+    std::atomic<bool> end{false}, started{false};
+    g.go([&] {
+      started = true;
+      while (!end) std::this_thread::yield();
+    });
+    while (!started) std::this_thread::yield();
+    std::jthread other([&] { EXPECT_FALSE(g.wait()); });
+    end = true;
+    EXPECT_FALSE(g.wait());
+    std::promise<void> ran;
+    g.go([&ran] { ran.set_value(); });
+    ran.get_future().wait();  // So nobody calls wait() for it.
+    other.join();
+    EXPECT_FALSE(g.wait());
+  }
+}
+
 TEST(GroupLimitTest, CancelDropsWhatIsBehindABlockedTask) {
   const error why("enough");
   for (int i = 0; i != many; ++i) {
@@ -277,6 +344,27 @@ TEST(GroupLimitTest, ATaskMayEndItsThreadInAStream) {
     EXPECT_EQ(g.wait(), std::errc::owner_dead);
   }
   EXPECT_EQ(ran, 20 * 200);
+}
+
+// The next one is handed over as the runner is about to go.
+TEST(GroupLimitTest, ATaskBehindOneThatEndsItsThreadIsRun) {
+  for (int i = 0; i != many; ++i) {
+    group g(errgroup::with_limit(4), errgroup::keep_going());
+    std::atomic<int> ran{0};
+    stream(g, 40, ran);
+    std::atomic<bool> elsewhere{false};
+    g.go([&elsewhere] {
+      elsewhere = true;
+      pthread_exit(nullptr);
+    });
+    while (!elsewhere) std::this_thread::yield();
+    g.set_limit(1);
+    std::promise<void> next;
+    while (!g.try_go([&next] { next.set_value(); })) {
+    }
+    next.get_future().wait();
+    EXPECT_EQ(g.wait(), std::errc::owner_dead);
+  }
 }
 
 }  // namespace

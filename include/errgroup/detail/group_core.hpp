@@ -100,6 +100,7 @@ class group_core final : private pool_job, private runner_host {
   bool may_hand_over();
   void wait_for_space(lock_type& lock);
   bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
+  void pass_on() noexcept;
   void wake_waiter() noexcept;
   void submit_job();
   void withdraw_job() noexcept;

@@ -101,13 +101,15 @@ inline bool group_core::full() noexcept {
 }
 
 // A task that is handed over behind another one waits for that one, which may be blocked: then the pool must know.
-// False if it cannot: enqueue() is to try, and to report it.
+// False if it cannot, and enqueue() is to try and to report it; or if somebody is parked in wait(), and can come
+// where the pool has no thread to spare.
 inline bool group_core::may_hand_over() {
   if (handoff_.busy() == 0) return true;
-  if (!job_queued_) {
+  if (!job_queued_ || idle_ != 0) {
     while (handoff_.look()) {
     }
     if (handoff_.busy() == 0) return true;
+    if (idle_ != 0) return false;
     try {
       submit_job();
     } catch (...) {
@@ -131,6 +133,7 @@ inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
 
 inline void group_core::enqueue(lock_type& lock, task& t) {
   if (!lock.owns_lock()) lock_patiently(lock);
+  recall();  // Else what is there might wait for as long as more is queued.
   push(t);
   const std::uint32_t serial = t.serial;
   if (covered()) return;
@@ -153,6 +156,17 @@ inline void group_core::push(task& t) noexcept {
   (queued() != 0 ? last_->next : first_) = &t;
   last_ = &t;
   add(queued_, 1);
+}
+
+// Sees to it that somebody comes for what is queued. If nobody can, a wait() takes it.
+inline void group_core::pass_on() noexcept {
+  if (covered()) return;
+  wake_waiter();
+  if (covered() || job_queued_) return;
+  try {
+    submit_job();
+  } catch (...) {
+  }
 }
 
 // Gives a task to a thread that is parked in wait(), if there is one.

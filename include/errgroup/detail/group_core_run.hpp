@@ -57,12 +57,7 @@ inline void group_core::run_queued(lock_type& lock, pool_worker* self) {
     task& t = pop();
     if (self) {
       self->ticks.fetch_add(1, std::memory_order_relaxed);
-      if (queued() != 0 && !job_queued_ && !covered()) {
-        try {
-          submit_job();
-        } catch (...) {  // This worker, or a wait(), takes the rest.
-        }
-      }
+      pass_on();
     }
     run_one(lock, t);
   }
@@ -156,6 +151,7 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
       if (!core.end_handed(outcome)) {
         core.recall();
         core.handoff_.close();
+        core.pass_on();
       }
       core.withdraw_job();
     }
@@ -203,12 +199,13 @@ inline void group_core::seek(lock_type& lock, int tries) noexcept {
   if (seekers_ > 1) return;
   const bool waits = pending() != 0;
   const handoff::watch last = handoff_.last();
+  const unsigned long long round = round_;
   ++seekers_;
   lock.unlock();
   spin(tries,
        [&] { return queued() != 0 || (waits && pending_.load(std::memory_order_relaxed) == 0 && last.ended()); });
   lock_patiently(lock);
-  --seekers_;
+  if (open_ && round_ == round) --seekers_;
 }
 
 // Destroys what has not started, since the context is done. The lock is held on entry and on return.

@@ -123,7 +123,9 @@ inline error group_core::end_round(unsigned long long round, lock_type& lock) {
   if (over) ended = context_.get();
   if (open_ && round_ == round) {
     open_ = false;
-    idle_ = tokens_ = 0;  // Whoever still waits for this round is leaving.
+    if (idle_ + tokens_ != 0) helpers_->notify_all();
+    if (watching_ != 0) done_->notify_all();
+    idle_ = tokens_ = seekers_ = 0;  // Whoever still waits or seeks in this round is leaving.
     blocks_.trim();
     if (blocked_ != 0) space_->notify_all();
     if (!over) {
@@ -179,7 +181,7 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   lock.unlock();
   const std::stop_callback on_stop(token, waker());  // Made and destroyed unlocked.
   lock.lock();
-  if (queued() != 0 && settings_.executor.pool) settings_.executor.pool->urge();
+  if (job_queued_) settings_.executor.pool->urge();
   while (open_ && round_ == round && pending() != 0) {
     if (context_.done()) recall();
     if (queued() != 0 && context_.done()) {

@@ -148,7 +148,9 @@ class worker_pool::leaving {
   ~leaving() {
     if (job_) end();
     std::thread before;
-    pool_.running_.erase(self_);
+    (self_.parked ? pool_.parked_ : pool_.running_).erase(self_);
+    if (self_.summoned) pool_.duty_ = false;  // It was cancelled as it looked, or as it was woken to.
+    if (pool_.napper_ == &self_) pool_.napper_ = nullptr;
     if (!pool_.options_.immortal) {
       before = std::move(pool_.left_);
       pool_.left_ = std::move(self_.thread);
@@ -310,7 +312,7 @@ inline pool_job* worker_pool::choose(bool fresh, bool& all_brisk) {
 inline bool worker_pool::may_retire(worker& self) noexcept {
   self.misplaced = false;
   const clock::time_point now = clock::now();
-  if (now - retired_ < retire_pause) return false;
+  if (now - retired_ < retire_pause || (!queue_.empty() && !duty_)) return false;
   retired_ = now;
   return true;
 }
