@@ -11,6 +11,7 @@
 #include <chrono>
 #include <future>
 #include <latch>
+#include <memory>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -72,6 +73,30 @@ TEST(GroupLimitTest, ManyThreadsShareAStream) {
   }
   EXPECT_FALSE(g.wait());
   EXPECT_EQ(ran, 20'000);
+}
+
+// A captured pointer that is shared makes a task go by the queue.
+TEST(GroupLimitTest, ManyThreadsShareAStreamOfTasksOfBothKinds) {
+  std::atomic<int> ran{0};
+  for (int i = 0; i != 40; ++i) {
+    group g(errgroup::with_limit(1));
+    std::vector<std::jthread> threads;
+    for (int t = 0; t != 3; ++t) {
+      threads.emplace_back([&, t] {
+        const auto shared = std::make_shared<int>(t);
+        for (int n = 0; n != 300; ++n) {
+          if ((n + t) % 3 == 0) {
+            g.go([&ran, shared] { ++ran; });
+          } else {
+            g.go([&ran] { ++ran; });
+          }
+        }
+      });
+    }
+    threads.clear();
+    EXPECT_FALSE(g.wait());
+  }
+  EXPECT_EQ(ran, 40 * 900);
 }
 
 // Nobody calls the group meanwhile: this thread is one of those that are met.

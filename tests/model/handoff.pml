@@ -7,7 +7,7 @@
  * returns when all have ended; nobody sleeps for ever; no task waits for ever behind a blocked one (rule 4); and the
  * pool is not left with the job of a group that is gone.
  * What the server does to its word is one step; to mark the slot, or to lock, is another.
- * BAD: hand_over() does not ask, so that who parked when there was nothing to ask is not told. */
+ * BAD: hand_over() does not ask. Who slept already is not told. */
 
 #include "common.pml"
 #define TASKS 4
@@ -118,10 +118,10 @@ active proctype go() {
        if :: !job_queued && busy > 0 -> submit_job() :: else fi;
        given++;
        task_in[slot_of(given)] = t;
-       mark[slot_of(given)] = 2 * given - 1;
 #ifndef BAD
-       if :: idle > 0 -> ask() :: else fi
+       if :: idle > 0 -> asked = true :: else fi;   /* First: the task may end at once. */
 #endif
+       mark[slot_of(given)] = 2 * given - 1
     :: true ->         /* Nobody serves, there is no room, a waiter sleeps, or the task is too large. */
        recall();
        atomic {

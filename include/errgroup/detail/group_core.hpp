@@ -98,6 +98,8 @@ class group_core final : private pool_job, private runner_host {
   // Adding tasks.
   bool full() noexcept;
   bool may_hand_over();
+  bool anyone_sleeps() const noexcept { return idle_ + watching_ + blocked_ != 0; }
+  void reserve_error();
   void wait_for_space(lock_type& lock);
   bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
   void pass_on() noexcept;

@@ -44,17 +44,26 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
     lock_patiently(lock);
     glanced = true;
   }
-  if (shape.needs_context) context_.make();
+  try {
+    if (shape.needs_context) context_.make();
+    reserve_error();
+    if (shape.handy && limit_ > 0 && queued() == 0) {
+      block = handoff_.room();
+      if (block && may_hand_over()) return admission::handed;
+    }
+    if (shape.pooled) block = blocks_.take();
+  } catch (...) {
+    if (blocked_ != 0) space_->notify_one();  // The wake-up for this place may have come here.
+    throw;
+  }
+  add(pending_, 1);
+  return admission::reserved;
+}
+
+inline void group_core::reserve_error() {
   if (settings_.max_errors > errors_.capacity() && errors_.capacity() < errors_.size() + pending() + 1) {
     errors_.reserve(std::min(settings_.max_errors, 2 * (errors_.size() + pending() + 1)));
   }
-  if (shape.handy && limit_ > 0 && queued() == 0) {
-    block = handoff_.room();
-    if (block && may_hand_over()) return admission::handed;
-  }
-  if (shape.pooled) block = blocks_.take();
-  add(pending_, 1);
-  return admission::reserved;
 }
 
 // Waits for the limit to let another task in, or for the end of the round; first awake, since a runner may be
@@ -120,10 +129,7 @@ inline bool group_core::may_hand_over() {
   return true;
 }
 
-inline void group_core::hand_over() noexcept {
-  handoff_.give();
-  if (idle_ + watching_ + blocked_ != 0) handoff_.ask();
-}
+inline void group_core::hand_over() noexcept { handoff_.give(anyone_sleeps()); }
 
 inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
   if (!lock.owns_lock()) lock_patiently(lock);

@@ -130,7 +130,7 @@ inline bool group_core::end_handed(handoff::server::outcome outcome) noexcept {
     return true;
   }
   finish(0);
-  if (idle_ + watching_ + blocked_ != 0) handoff_.ask();
+  if (anyone_sleeps()) handoff_.ask();
   return false;
 }
 

@@ -69,8 +69,8 @@ class handoff {
   bool crowded() noexcept { return state_ == state::serving && busy() == slots_ && !look(); }
   /// Returns where to make a task; null if nobody serves or the next slot is taken.
   void* room() noexcept;
-  /// Gives the task that was made there.
-  void give() noexcept;
+  /// Gives the task that was made there; `asks`: somebody is to be told of its end.
+  void give(bool asks) noexcept;
   /// Asks to be told of the end of the next task to end; looks which have ended by now.
   void ask() noexcept;
 
@@ -186,7 +186,9 @@ inline void* handoff::room() noexcept {
   return next.mark.load(std::memory_order_acquire) % 2 == 0 ? next.room : nullptr;
 }
 
-inline void handoff::give() noexcept {
+// Asks first: the task may have ended before this returns.
+inline void handoff::give(bool asks) noexcept {
+  if (asks) lines_->mark.fetch_or(asked, std::memory_order_relaxed);
   ++given_;
   lines_[1 + at_].core = this_core();
   lines_[1 + at_].mark.store(2 * given_ - 1, std::memory_order_release);
