@@ -32,12 +32,14 @@ namespace errgroup::detail {
 ///
 /// A task is reserved (it counts against the limit; its callable is being stored), queued, running, and gone.
 /// `pending_` counts all of these. Whoever takes a task from the queue is a runner: a worker of the pool, a
-/// custom executor's call, or a thread inside wait().
+/// custom executor's call, or a thread inside wait(). Small tasks of a group with a limit pass the queue by, while
+/// a worker serves the handoff; the handoff counts these, until it ends or they are recalled to the queue.
 ///
 /// No wake-up is lost: everything that a thread waits for changes under `mutex_`, and is notified under it or
 /// after it. A queued task has somebody to come, who looks at the queue under `mutex_` before leaving: a seeker, a
 /// waiter that was woken for it, an accepted runner, or the pool, in which the group's job is queued or just taken
-/// (`job_queued_`). A stop of the context reaches a blocked thread by a stop callback that takes `mutex_`.
+/// (`job_queued_`). So has a task that was handed over: the server, if it has nothing else to run; else the pool,
+/// whose worker recalls it. A stop of the context reaches a blocked thread by a stop callback that takes `mutex_`.
 ///
 /// Seekers: waking a parked thread takes microseconds, so whoever runs out of work looks out for more for a moment
 /// before it parks or leaves.
