@@ -34,7 +34,8 @@ struct thread_cache_options {
   std::string thread_name = "errgroup";                     ///< For debuggers; Linux keeps 15 characters.
 };
 
-/// Runs functions on threads that it starts when all it has are busy, and keeps for a while when idle.
+/// Runs functions on threads that it starts when all it has are busy, and keeps for a while when idle. (Now and
+/// then it puts a new thread in the place of one that shares a core with the thread it works for.)
 ///
 /// Guarantees: without max_threads, a function never waits for another to end. A thread that fails to start
 /// once execute() has returned delays what was queued until a thread is free or the next execute().

@@ -36,8 +36,9 @@ namespace errgroup::detail {
 /// a worker serves the handoff; the handoff counts these, until it ends or they are recalled to the queue.
 ///
 /// No wake-up is lost: everything that a thread waits for changes under `mutex_`, and is notified under it or
-/// after it. A queued task has somebody to come, who looks at the queue under `mutex_` before leaving: a seeker, a
-/// waiter that was woken for it, an accepted runner, or the pool, in which the group's job is queued or just taken
+/// after it; but for the end of a task that was handed over, which tells whoever has asked for it before. A queued
+/// task has somebody to come, who looks at the queue under `mutex_` before leaving: a seeker, a waiter that was
+/// woken for it, an accepted runner, or the pool, in which the group's job is queued or just taken
 /// (`job_queued_`). So has a task that was handed over: the server, if it has nothing else to run; else the pool,
 /// whose worker recalls it. A stop of the context reaches a blocked thread by a stop callback that takes `mutex_`.
 ///
@@ -163,7 +164,7 @@ class group_core final : private pool_job, private runner_host {
   const group_settings settings_;
   ref_count refs_;
   mutable std::mutex mutex_;
-  std::atomic<std::size_t> pending_{0};  // Tasks reserved, queued or running, but for the handoff's. Guarded by
+  std::atomic<std::size_t> pending_{0};  // Tasks reserved, queued or running, or recalled. Guarded by
   std::atomic<std::size_t> queued_{0};   //   mutex_, as is all that follows. Length of the queue.
   task* first_ = nullptr;                // The queue.
   task* last_ = nullptr;                 // Its end, if it is not empty.

@@ -105,7 +105,7 @@ inline void group_core::serve(lock_type& lock, pool_worker& self) {
     }
     if (server.core() == no_core || server.core() != this_core()) {
       behind = 0;
-    } else if (i != 1 && ++behind == misplaced) {
+    } else if (i != 0 && ++behind == misplaced) {
       self.misplaced = true;
     }
     self.ticks.fetch_add(1, std::memory_order_relaxed);

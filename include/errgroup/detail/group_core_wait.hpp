@@ -181,7 +181,10 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   lock.unlock();
   const std::stop_callback on_stop(token, waker());  // Made and destroyed unlocked.
   lock.lock();
-  if (job_queued_) settings_.executor.pool->urge();
+  if (settings_.executor.pool) {
+    pass_on();
+    if (job_queued_) settings_.executor.pool->urge();
+  }
   while (open_ && round_ == round && pending() != 0) {
     if (context_.done()) recall();
     if (queued() != 0 && context_.done()) {

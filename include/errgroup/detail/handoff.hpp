@@ -18,16 +18,17 @@ namespace errgroup::detail {
 ///
 /// A group with a limit lives on such handovers, and each costs as many cache lines as have to cross from one core
 /// to another: a dozen with the queue and its mutex. Here the tasks lie in a ring of lines, as many as the limit
-/// lets in. A task and its mark share a line: go() sets the mark when the task is there, the server when it has
-/// ended, and nobody looks at it in between; so the one runs ahead of the other and rarely waits for a line.
-/// (Limits of 1, 2, 8 and 64, where a line takes 450 ns there and back: 450, 240, 65 and 45 ns a task. With one
-/// line for all, and a count of the ended tasks in another, 480, 380, 250 and 170.)
+/// lets in when it is first served. A task and its mark share a line: go() sets the mark when the task is there,
+/// the server when it has ended, and nobody looks at it in between; so the one runs ahead of the other and rarely
+/// waits for a line. (Limits of 1, 2, 8 and 64, where a line takes 450 ns there and back: 450, 240, 65 and 45 ns a
+/// task. With one line for all, and a count of the ended tasks in another, 480, 380, 250 and 170.)
 ///
-/// States: closed, serving, recalled. Under the group's mutex: closed to serving by the server, serving to
-/// recalled by whoever takes back what the server has not begun, and back to closed by the server. The server
-/// counts the tasks it has begun in its word, with one atomic operation that also tells it of a recall; so a task
-/// is begun or taken back, never both. `asked` is a bit of that word, set by whoever is about to block until a
-/// task has ended: either the server sees that when it ends one, or the one who asks sees that it has ended.
+/// States: closed, serving, recalled. Under the group's mutex: closed to serving and back by the server, serving
+/// to recalled by whoever takes back what the server has not begun, and from there to closed by the server. The
+/// server counts the tasks it has begun in its word, with one atomic operation that also tells it of a recall; so
+/// a task is begun or taken back, never both. `asked` is a bit of that word, set by whoever is about to block
+/// until a task has ended: either the server sees that when it ends one, or the one who asks sees that it has
+/// ended.
 class handoff {
  public:
   static constexpr std::size_t size = 56;

@@ -33,7 +33,8 @@ class pool_job : public list_node<pool_job> {
   /// Called last, with no lock held, when the pool is done with that run.
   virtual void release() noexcept = 0;
 
-  /// To be called when part of the queued job is taken, by a worker or elsewhere; one caller at a time.
+  /// To be called when part of the queued job is taken, by a worker or elsewhere. A hint: of several calls at a
+  /// time some may be lost.
   void progress() noexcept { count(version_); }
   /// To be called when a thread that is no worker is seen at work on the job; one caller at a time.
   void outside_progress() noexcept { count(outside_); }

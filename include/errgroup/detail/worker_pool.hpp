@@ -26,7 +26,8 @@ namespace errgroup::detail {
 ///
 /// Invariant: while a job is queued, one worker has the duty to look (it is awake, napping, being woken or being
 /// started), or else max_threads workers run jobs and the next to finish looks. A looker that takes a job
-/// passes the duty on if more is queued. So a queued job never waits for a running one to end.
+/// passes the duty on if more is queued. So a queued job never waits for a running one to end. A worker leaves
+/// only when it is idle, or when its place is taken.
 ///
 /// Patience: in a storm of tiny tasks a thread for each queued job would mean hundreds. While fewer workers
 /// than cores are busy, a job is taken as soon as it has been queued for one short nap, by which time the group's
@@ -97,7 +98,7 @@ class worker_pool {
   pool_job* choose(bool fresh, bool& all_brisk);
   bool may_retire(worker& self) noexcept;
   bool park(lock_type& lock, worker& self);
-  void nap(lock_type& lock, worker& self, clock::duration d);
+  bool nap(lock_type& lock, worker& self, clock::duration d);
   pool_job* take(pool_job& job) noexcept;
   void summon();
   worker& start();
@@ -272,7 +273,13 @@ inline pool_job* worker_pool::look(lock_type& lock, worker& self, bool fresh) {
     naps = all_brisk && !queue_.empty() ? std::min(2 * naps, longest_nap) : 1;
     const std::uint64_t before = submissions_;
     if (naps != 1) napper_ = &self;
-    nap(lock, self, queue_.empty() || busy_ >= cores_ ? std::max(patience, naps * nap_time) : naps * nap_time);
+    const bool over =
+        nap(lock, self, queue_.empty() || busy_ >= cores_ ? std::max(patience, naps * nap_time) : naps * nap_time);
+    // What is brisk must not be judged by a nap that was cut short.
+    if (napper_ == &self && !over) {
+      napper_ = nullptr;
+      (void)nap(lock, self, nap_time);
+    }
     napper_ = nullptr;
     if (queue_.empty() && submissions_ == before) return nullptr;
   }
@@ -314,7 +321,8 @@ inline bool worker_pool::may_retire(worker& self) noexcept {
   self.misplaced = false;
   const clock::time_point now = clock::now();
   const bool room = options_.max_threads == 0 || threads_ < options_.max_threads;
-  if (stopping_ || !room || now - retired_ < retire_pause || (!queue_.empty() && !duty_)) return false;
+  if (stopping_ || cores_ == 1 || !room || now - retired_ < retire_pause || (!queue_.empty() && !duty_))
+    return false;
   retired_ = now;
   try {
     start();
@@ -340,8 +348,9 @@ inline bool worker_pool::park(lock_type& lock, worker& self) {
   return self.summoned || (stopping_ && !queue_.empty());
 }
 
-inline void worker_pool::nap(lock_type& lock, worker& self, clock::duration d) {
-  (void)wait_until(self.wake, lock, clock::now() + d);
+// False if somebody has cut it short.
+inline bool worker_pool::nap(lock_type& lock, worker& self, clock::duration d) {
+  return !wait_until(self.wake, lock, clock::now() + d);
 }
 
 inline pool_job* worker_pool::take(pool_job& job) noexcept {
