@@ -206,8 +206,8 @@ TEST(ContextTest, DeadlineStopsTheTokenOnTimeWithNobodyWaiting) {
   EXPECT_EQ(ctx.cause().message(), "too slow");
 }
 
-TEST(ContextTest, ManyDeadlinesFireInOrderOnOneThread) {
-  const auto start = clock::now() + 20ms;
+void expect_deadlines_in_order(clock::duration lead) {
+  const auto start = clock::now() + lead;
   std::mutex mutex;
   std::vector<int> order;
   std::vector<std::thread::id> threads;
@@ -225,12 +225,16 @@ TEST(ContextTest, ManyDeadlinesFireInOrderOnOneThread) {
     callbacks.push_back(std::make_unique<std::stop_callback<std::function<void()>>>(
         contexts.back().get_stop_token(), [&record, i] { record(i); }));
   }
+  const bool late = clock::now() >= start;  // A callback may have run here, on a token that was stopped already.
   all.wait();
+  if (late) return expect_deadlines_in_order(2 * lead);
   for (int i = 0; i != 40; ++i) {
     EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
     EXPECT_EQ(threads[static_cast<std::size_t>(i)], threads[0]);
   }
 }
+
+TEST(ContextTest, ManyDeadlinesFireInOrderOnOneThread) { expect_deadlines_in_order(20ms); }
 
 // Deadlines come and go in no order; those that are left still fire on time, the earliest first.
 TEST(ContextTest, DroppedDeadlinesDoNotDisturbTheOthers) {
