@@ -172,6 +172,7 @@ TEST(GroupLimitTest, EveryKindOfWaitOutlastsTheLastTaskOfAStream) {
 // It begins to wait when nothing of the stream is there yet.
 TEST(GroupLimitTest, AWaiterIsToldTheEndOfATaskGivenMeanwhile) {
   for (int i = 0; i != 20; ++i) {
+    std::atomic<int> ran{0};
     group g(errgroup::with_limit(4));
     std::latch end(1);
     std::atomic<bool> ended{false};
@@ -181,7 +182,6 @@ TEST(GroupLimitTest, AWaiterIsToldTheEndOfATaskGivenMeanwhile) {
     });
     std::jthread waiter([&] { EXPECT_FALSE(*g.wait_for(1h)); });
     std::this_thread::sleep_for(2ms);  // Most likely it is asleep by then. If it is not, that is no less right.
-    std::atomic<int> ran{0};
     stream(g, 50, ran);
     g.go([&ended] {
       while (!ended) std::this_thread::yield();
