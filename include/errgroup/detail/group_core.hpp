@@ -153,8 +153,7 @@ class group_core final : private pool_job, private runner_host {
   // The counters are written under mutex_, and looked at without it as a hint only.
   std::size_t queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
   std::size_t pending() noexcept {
-    while (handoff_.look()) {
-    }
+    handoff_.look_at_all();
     return pending_.load(std::memory_order_relaxed) + handoff_.busy();
   }
   static void add(std::atomic<std::size_t>& n, std::size_t d) noexcept {

@@ -115,8 +115,7 @@ inline bool group_core::full() noexcept {
 inline bool group_core::may_hand_over() {
   if (handoff_.busy() == 0) return true;
   if (!job_queued_ || idle_ != 0) {
-    while (handoff_.look()) {
-    }
+    handoff_.look_at_all();
     if (handoff_.busy() == 0) return true;
     if (idle_ != 0) return false;
     try {

@@ -64,6 +64,11 @@ class handoff {
   std::size_t busy() const noexcept { return given_ - ended_; }
   /// Looks whether the first of these has ended.
   bool look() noexcept;
+  /// Looks which of these have ended.
+  void look_at_all() noexcept {
+    while (look()) {
+    }
+  }
   /// True if a task was given that the server has not begun.
   bool backlog() const noexcept { return state_ == state::serving && given_ != ended_ && begun(word()) != given_; }
   /// True if there is no room because as many tasks are busy as there are slots.
@@ -104,6 +109,7 @@ class handoff {
     std::int32_t core = no_core;  // Of the last one who set the mark.
     alignas(alignment) std::byte room[size];
   };
+  static_assert(sizeof(line) == 64);
 
   std::uint32_t word() const noexcept { return lines_->mark.load(std::memory_order_acquire); }
   // The number of the last task begun, from the word, which has no room for all of it.
