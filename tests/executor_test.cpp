@@ -242,18 +242,43 @@ TEST(ThreadCacheTest, FunctionMayEndItsThread) {
   EXPECT_EQ(ran, 2);
 }
 
+// g++'s AddressSanitizer reports what it does itself while a cancelled thread is unwound.
+#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+constexpr bool cancelling_is_reported = true;
+#else
+constexpr bool cancelling_is_reported = false;
+#endif
+
 // It ends where it next waits: as it looks for more to run, or is idle.
 TEST(ThreadCacheTest, AThreadMayBeCancelled) {
+  if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
   for (int i = 0; i != 5; ++i) {
     std::atomic<int> ran{0};
-    thread_cache cache;
-    cache.execute([&] {
-      ++ran;
-      pthread_cancel(pthread_self());
-    });
-    std::this_thread::sleep_for(std::chrono::milliseconds(i));
-    run(cache, [&] { ++ran; });
+    {
+      thread_cache cache;
+      cache.execute([&] {
+        ++ran;
+        pthread_cancel(pthread_self());
+      });
+      std::this_thread::sleep_for(std::chrono::milliseconds(i));
+      run(cache, [&] { ++ran; });
+    }
     EXPECT_EQ(ran, 2);
+  }
+}
+
+// The cache is destroyed as the thread is about to look for more, so that it leaves before it has waited.
+TEST(ThreadCacheTest, AThreadMayBeCancelledAsItLeaves) {
+  if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
+  for (int i = 0; i != 200; ++i) {
+    std::latch both(2);
+    thread_cache cache;
+    for (int k = 0; k != 2; ++k) {
+      cache.execute([&] {
+        both.arrive_and_wait();
+        pthread_cancel(pthread_self());
+      });
+    }
   }
 }
 

@@ -70,6 +70,15 @@ class signals_blocked {
 #endif
 };
 
+/// Keeps a pthread_cancel of the calling thread from taking effect, for the rest of the thread's life. Else it
+/// would as the thread waits in a destructor, and no unwinding may leave that.
+inline void ignore_cancellation() noexcept {
+#if defined(PTHREAD_CANCEL_DISABLE)
+  int before;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+#endif
+}
+
 /// Stands for a core that is not known.
 inline constexpr int no_core = -1;
 

@@ -148,6 +148,7 @@ class worker_pool::leaving {
   }
 
   ~leaving() {
+    ignore_cancellation();
     if (job_) end();
     std::thread before;
     (self_.parked ? pool_.parked_ : pool_.running_).erase(self_);
