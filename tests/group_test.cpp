@@ -540,24 +540,26 @@ TEST(GroupTest, TasksRunOnNoOtherThread) {
   std::mutex mutex;
   std::set<std::thread::id> group_threads;
   group g(errgroup::with_executor(cache));
-  for (int i = 0; i != 100; ++i) {
-    g.go([&] {
-      const std::lock_guard lock(mutex);
-      group_threads.insert(std::this_thread::get_id());
-    });
-  }
-  std::thread::id go_only;
-  std::jthread([&] {
-    go_only = std::this_thread::get_id();
+  const auto go_100 = [&] {
     for (int i = 0; i != 100; ++i) {
       g.go([&] {
         const std::lock_guard lock(mutex);
         group_threads.insert(std::this_thread::get_id());
       });
     }
-  }).join();
+  };
+  go_100();
+  std::latch gone(1);
+  std::latch waited(1);  // A thread that has ended gives its id to the next.
+  std::jthread go_only([&] {
+    go_100();
+    gone.count_down();
+    waited.wait();
+  });
+  gone.wait();
   EXPECT_FALSE(g.wait());
-  EXPECT_EQ(group_threads.count(go_only), 0U);
+  EXPECT_EQ(group_threads.count(go_only.get_id()), 0U);
+  waited.count_down();
 }
 
 TEST(GroupTest, WaitForRunsNoTask) {
