@@ -122,13 +122,13 @@ class group_core final : private pool_job, private runner_host {
   void serve(lock_type& lock, pool_worker& self);
   void run_handed(handoff::server& server, task& t, lock_type& lock);
   void recall() noexcept;
-  bool end_handed(handoff::server::outcome outcome) noexcept;
+  bool end_handed(lock_type& lock, handoff::server::outcome outcome) noexcept;
   void reject(task& t) noexcept;
   task& pop() noexcept;
   void seek(lock_type& lock, int tries) noexcept;
   void drop_queued(lock_type& lock) noexcept;
   void dispose(task& t, lock_type& lock) noexcept;
-  void finish(std::size_t tasks) noexcept;
+  void finish(lock_type& lock, std::size_t tasks) noexcept;
 
   // Errors and rounds.
   void fail(const error& e) noexcept;

@@ -133,7 +133,7 @@ inline void group_core::hand_over() noexcept { handoff_.give(anyone_sleeps()); }
 inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
   if (!lock.owns_lock()) lock_patiently(lock);
   if (block) blocks_.give(block);
-  finish(1);
+  finish(lock, 1);
 }
 
 inline void group_core::enqueue(lock_type& lock, task& t) {
@@ -197,7 +197,7 @@ inline void group_core::take_back(lock_type& lock, task& t, std::uint32_t serial
   add(queued_, -std::size_t{1});
   lock.unlock();
   dispose(t, lock);
-  finish(1);
+  finish(lock, 1);
   lock.unlock();
   throw;
 }

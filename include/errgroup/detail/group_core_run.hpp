@@ -22,6 +22,7 @@ inline void group_core::run(pool_worker& self) {
   job_queued_ = false;
   recall();
   run_queued(lock, &self);
+  self.in_the_way = context_.done();
 }
 
 inline void group_core::begin_runner(bool accepted) {
@@ -73,7 +74,7 @@ inline void group_core::run_one(lock_type& lock, task& t) {
     ~ending() {
       if (!returned) core.settle(error(std::make_error_code(std::errc::owner_dead)));
       core.dispose(t, lock);
-      core.finish(1);
+      core.finish(lock, 1);
     }
   };
   lock.unlock();
@@ -115,7 +116,7 @@ inline void group_core::serve(lock_type& lock, pool_worker& self) {
     tries = short_look;
     if (!outcome.asked && !outcome.recalled) continue;
     lock_patiently(lock);
-    if (end_handed(outcome)) return;
+    if (end_handed(lock, outcome)) return;
     lock.unlock();
     tries = long_look;
   }
@@ -123,13 +124,13 @@ inline void group_core::serve(lock_type& lock, pool_worker& self) {
 
 // Counts the end of a task from the handoff, under the lock, where somebody is to be told. True if the handoff is
 // closed: what came after the task was recalled.
-inline bool group_core::end_handed(handoff::server::outcome outcome) noexcept {
+inline bool group_core::end_handed(lock_type& lock, handoff::server::outcome outcome) noexcept {
   if (outcome.recalled) {
     handoff_.close();
-    finish(1);
+    finish(lock, 1);
     return true;
   }
-  finish(0);
+  finish(lock, 0);
   if (anyone_sleeps()) handoff_.ask();
   return false;
 }
@@ -148,7 +149,7 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
       if (returned) return;
       const handoff::server::outcome outcome = server.end();
       lock.lock();
-      if (!core.end_handed(outcome)) {
+      if (!core.end_handed(lock, outcome)) {
         core.recall();
         core.handoff_.close();
         core.pass_on();
@@ -226,7 +227,7 @@ inline void group_core::drop_queued(lock_type& lock) noexcept {
     }
     t = next;
   }
-  finish(n);
+  finish(lock, n);
 }
 
 // Destroys a task, unlocked; then locks, and keeps its memory.
@@ -240,20 +241,20 @@ inline void group_core::dispose(task& t, lock_type& lock) noexcept {
   if (home == task_home::slot) handoff::take_back(block);
 }
 
-// The end of `tasks` tasks, under the lock.
-inline void group_core::finish(std::size_t tasks) noexcept {
+// The end of `tasks` tasks. The lock is held on entry and on return, but not while others are woken: one that is
+// woken on this core may run at once, and would have to switch back for the lock.
+inline void group_core::finish(lock_type& lock, std::size_t tasks) noexcept {
   add(pending_, -tasks);
-  if (blocked_ != 0 && !full()) {
-    if (tasks == 1) {
-      space_->notify_one();
-    } else {
-      space_->notify_all();
-    }
-  }
-  if (pending() == 0) {
-    if (idle_ != 0) helpers_->notify_all();
-    if (watching_ != 0) done_->notify_all();
-  }
+  const bool space = blocked_ != 0 && !full();
+  const bool over = pending() == 0;
+  const bool helpers = over && idle_ != 0;
+  const bool watchers = over && watching_ != 0;
+  if (!space && !helpers && !watchers) return;
+  lock.unlock();
+  if (space) tasks == 1 ? space_->notify_one() : space_->notify_all();
+  if (helpers) helpers_->notify_all();
+  if (watchers) done_->notify_all();
+  lock_patiently(lock);
 }
 
 }  // namespace errgroup::detail

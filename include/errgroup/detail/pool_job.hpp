@@ -14,8 +14,9 @@ namespace errgroup::detail {
 /// What a job is told of the worker that runs it.
 struct pool_worker {
   std::atomic<std::uint32_t> ticks{
-      0};                  // The worker adds one for each task begun; others read it as a hint: relaxed.
-  bool misplaced = false;  // It is on the same core as the thread it works for. The worker only.
+      0};                   // The worker adds one for each task begun; others read it as a hint: relaxed.
+  bool misplaced = false;   // It is on the same core as the thread it works for. The worker only, as also:
+  bool in_the_way = false;  // The group whose job it has ended is stopping: others need the core to end soon.
 };
 
 /// Something for a worker to run, linked into the pool's queue; at most once at a time. The queue does not own it:

@@ -232,6 +232,7 @@ inline void worker_pool::work(worker& me) {
   while (pool_job* const job = find(lock, me)) {
     guard.begin(*job);
     lock.unlock();
+    me.in_the_way = false;
     job->run(me);
     guard.end();
     if (me.misplaced && may_retire(me)) return;
@@ -248,7 +249,7 @@ inline pool_job* worker_pool::find(lock_type& lock, worker& self) {
       if (pool_job* const job = queue_.front(); job && known(*job) && (job->runners_ == 0 || busy_ < cores_)) {
         return take(*job);
       }
-      if (!duty_) duty_ = self.summoned = true;
+      if (!duty_ && !(self.in_the_way && queue_.empty())) duty_ = self.summoned = true;
     }
     if (self.summoned) {
       pool_job* const job = look(lock, self, summoned);
