@@ -251,7 +251,8 @@ inline void group_core::finish(lock_type& lock, std::size_t tasks) noexcept {
   const bool watchers = over && watching_ != 0;
   if (!space && !helpers && !watchers) return;
   lock.unlock();
-  if (space) tasks == 1 ? space_->notify_one() : space_->notify_all();
+  if (space && tasks == 1) space_->notify_one();
+  if (space && tasks != 1) space_->notify_all();
   if (helpers) helpers_->notify_all();
   if (watchers) done_->notify_all();
   lock_patiently(lock);
