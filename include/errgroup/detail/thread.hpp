@@ -70,6 +70,24 @@ class signals_blocked {
 #endif
 };
 
+/// The signals that a thread has blocked. A thread that is started under `signals_blocked` applies the mask of the
+/// one that asked for it first: all blocked would be inherited by child processes, which SIGTERM could not end then.
+class signal_mask {
+ public:
+#if defined(__unix__) || defined(__APPLE__)
+  /// Takes the calling thread's.
+  signal_mask() noexcept { pthread_sigmask(SIG_SETMASK, nullptr, &mask_); }
+  /// Makes it the calling thread's.
+  void apply() const noexcept { pthread_sigmask(SIG_SETMASK, &mask_, nullptr); }
+
+ private:
+  sigset_t mask_;  // Set in the constructor, then constant.
+#else
+  signal_mask() noexcept {}
+  void apply() const noexcept {}
+#endif
+};
+
 /// Keeps a pthread_cancel of the calling thread from taking effect, for the rest of the thread's life. Else it
 /// would as the thread waits in a destructor, and no unwinding may leave that.
 inline void ignore_cancellation() noexcept {
