@@ -206,67 +206,45 @@ TEST(ContextTest, DeadlineStopsTheTokenOnTimeWithNobodyWaiting) {
   EXPECT_EQ(ctx.cause().message(), "too slow");
 }
 
-void expect_deadlines_in_order(clock::duration lead) {
-  const auto start = clock::now() + lead;
-  std::mutex mutex;
-  std::vector<int> order;
-  std::vector<std::thread::id> threads;
-  std::latch all(40);
-  const auto record = [&](int i) {
-    const std::lock_guard lock(mutex);
-    order.push_back(i);
-    threads.push_back(std::this_thread::get_id());
-    all.count_down();
-  };
-  std::vector<context> contexts;
-  std::vector<std::unique_ptr<std::stop_callback<std::function<void()>>>> callbacks;
-  for (int i = 39; i >= 0; --i) {
-    contexts.push_back(context().with_deadline(start + i * 100us));
-    callbacks.push_back(std::make_unique<std::stop_callback<std::function<void()>>>(
-        contexts.back().get_stop_token(), [&record, i] { record(i); }));
-  }
-  const bool late = clock::now() >= start;  // A callback may have run here, on a token that was stopped already.
-  all.wait();
-  if (late) return expect_deadlines_in_order(2 * lead);
-  for (int i = 0; i != 40; ++i) {
-    EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
-    EXPECT_EQ(threads[static_cast<std::size_t>(i)], threads[0]);
-  }
-}
+// Fires on the timer's own thread, and hands nothing over.
+class recorder final : public errgroup::detail::timer_client {
+ public:
+  recorder(std::function<void()> f) : f_(std::move(f)) {}
 
-TEST(ContextTest, ManyDeadlinesFireInOrderOnOneThread) { expect_deadlines_in_order(20ms); }
+ private:
+  bool try_retain() noexcept override { return true; }
+  void fire(errgroup::detail::timer_lead&) noexcept override { f_(); }
 
-// Deadlines come and go in no order; those that are left still fire on time, the earliest first.
-TEST(ContextTest, DroppedDeadlinesDoNotDisturbTheOthers) {
-  constexpr int n = 2000;
-  struct deadline {
-    deadline(int i, clock::time_point t, std::mutex& m, std::vector<int>& fired)
-        : when(t), ctx(context().with_deadline(t)), on_stop(ctx.get_stop_token(), [=, &m, &fired] {
-            EXPECT_GE(clock::now(), t);
-            const std::lock_guard lock(m);
-            fired.push_back(i);
-          }) {}
-    clock::time_point when;
-    context ctx;
-    std::stop_callback<std::function<void()>> on_stop;
-  };
+  std::function<void()> f_;
+};
+
+TEST(TimerTest, FiresTheEarliestFirstWhateverIsAddedAndRemoved) {
+  using errgroup::detail::timer;
+  constexpr std::size_t n = 2000;
+  std::vector<std::size_t> fired, order(n);
+  std::vector<std::unique_ptr<recorder>> clients;
+  for (std::size_t i = 0; i != n; ++i) {
+    clients.push_back(std::make_unique<recorder>([&, i] { fired.push_back(i); }));
+  }
+  std::latch entered(1), leave(1), all(1);
+  recorder gate([&] {
+    entered.count_down();
+    leave.wait();
+  });
+  recorder last([&] { all.count_down(); });
+  const auto start = clock::now();
+  timer::shared().add(gate, start);
+  entered.wait();          // The others are all due when it leaves.
   std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same order each time.
-  std::mutex mutex;
-  std::vector<int> fired, order(n);
-  std::vector<std::unique_ptr<deadline>> deadlines(n);
-  std::iota(order.begin(), order.end(), 0);
-  const auto start = clock::now() + 200ms;
+  std::iota(order.begin(), order.end(), 0U);
   std::shuffle(order.begin(), order.end(), random);
-  for (const int i : order) {
-    deadlines[static_cast<std::size_t>(i)] = std::make_unique<deadline>(i, start + i * 10us, mutex, fired);
-  }
+  for (const std::size_t i : order) timer::shared().add(*clients[i], start - (n - i) * 1us);
   std::shuffle(order.begin(), order.end(), random);
-  std::vector<int> kept(order.begin() + n / 2, order.end());
-  for (int i = 0; i != n / 2; ++i) deadlines[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])].reset();
-  const bool in_time = clock::now() < start;
-  EXPECT_EQ(context().with_deadline(start + n * 10us).sleep_for(1h), errc::deadline_exceeded);
-  deadlines.clear();  // Waits for callbacks under way.
-  if (!in_time) GTEST_SKIP() << "too slow a machine to see the order";
+  for (std::size_t i = 0; i != n / 2; ++i) timer::shared().remove(*clients[order[i]]);
+  timer::shared().add(last, start);
+  leave.count_down();
+  all.wait();
+  std::vector<std::size_t> kept(order.begin() + n / 2, order.end());
   std::sort(kept.begin(), kept.end());
   EXPECT_EQ(fired, kept);
 }

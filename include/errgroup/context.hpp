@@ -11,12 +11,14 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
 #include <errgroup/detail/context_node.hpp>
+#include <errgroup/detail/done_watcher.hpp>
 #include <errgroup/detail/immortal.hpp>
 #include <errgroup/detail/ref.hpp>
 #include <errgroup/detail/time.hpp>
@@ -38,10 +40,19 @@ struct context_access;
 /// and stops nothing: the half of Go's `defer cancel()` that cleans up is done by the destructor. A
 /// `stop_token` kept alone keeps neither the node nor its deadline.
 ///
-/// Guarantees: the cause is stored before stop is requested, so whoever sees the stop sees the cause. A child
-/// is done no later than its parent, with the parent's err and cause. Stop callbacks are run with no lock
-/// held: a deadline's by the timer's thread (they must not block), a canceler's by the caller of cancel(), a
-/// failure's by the failing task's thread. Every function may be called from any thread.
+/// Guarantees:
+/// - The cause is stored before stop is requested, so whoever sees the stop sees the cause.
+/// - A child is done no later than its parent, with the parent's err and cause.
+/// - All of the subtree is done() before the first stop callback runs, and stops are requested from the leaves up:
+///   a callback on a parent may wait for the groups below it.
+/// - A stop callback runs with no lock held: a deadline's on a thread of the library, a canceler's on the one that
+///   calls cancel(), a failure's on the failing task's. One that blocks delays the callbacks that come after it in
+///   the same cancellation and nothing else: not done(), nor those who sleep or wait under a context, nor other
+///   deadlines. (If the system cannot start a thread for a deadline's callbacks, they delay other deadlines, too.)
+/// - Of two who race to make a context done, one does; the other's cancel() does nothing, and may return before
+/// the
+///   callbacks have run.
+/// - Every function may be called from any thread.
 ///
 ///     auto [ctx, cancel] = errgroup::context().with_timeout(2s).with_cancel();
 ///     if (auto stopped = ctx.sleep_for(100ms)) return stopped;
@@ -75,12 +86,14 @@ class [[nodiscard]] context {
   operator std::stop_token() const noexcept { return get_stop_token(); }
 
   /// Returns a child that is done at `when` at the latest, with `cause` (empty: errc::deadline_exceeded). A
-  /// parent's deadline that is no later stays in force with its own cause; one already past is done at once.
-  /// `time_point::max()` means none. The stop comes on time whether or not anyone waits for it.
-  /// Throws: std::bad_alloc; std::system_error if the process's one timer thread cannot be started.
+  /// parent's deadline that is no later stays in force with its own cause, and `cause` is dropped; one already
+  /// past is done at once. `time_point::max()` means none. The stop comes on time whether or not anyone waits for
+  /// it. Throws: std::bad_alloc; std::system_error if the process's timer cannot be started; then nothing has
+  /// changed.
   context with_deadline(clock::time_point when, error cause = {}) const;
 
-  /// Returns with_deadline(now + d); a duration too large for the clock means no deadline. Throws: as above.
+  /// Returns with_deadline(now + d), `d` rounded up to the clock's unit. A duration that is too large for the
+  /// clock, and one that is not a number, means no deadline. Throws: as above.
   template <class Rep, class Period>
   context with_timeout(std::chrono::duration<Rep, Period> d, error cause = {}) const {
     return with_deadline(detail::deadline_after(detail::clamped(d)), std::move(cause));
@@ -89,8 +102,10 @@ class [[nodiscard]] context {
   /// Returns a child, and the function that cancels it. Throws: std::bad_alloc.
   [[nodiscard]] std::pair<context, canceler> with_cancel() const;
 
-  /// Returns a context that is not stopped with this one, for work that must outlive it.
-  context without_cancel() const noexcept { return {}; }
+  /// Returns a context that is not done with this one and has no deadline, for work that must outlive it. It still
+  /// descends from this one, so that a group knows its own tasks under it. Of the background it is the background.
+  /// Throws: std::bad_alloc.
+  context without_cancel() const;
 
   /// Sleeps, as `select { case <-time.After(d): case <-ctx.Done(): }` does, done first. Empty: slept; else
   /// cause(). Blocks: for `d`, or until the context is done.
@@ -124,9 +139,10 @@ class canceler {
   canceler() noexcept = default;
 
   /// Makes the context and its descendants done, with `cause` (empty: errc::canceled). The first cancel, or
-  /// deadline, wins. Blocks: while the stop callbacks run, on this thread.
+  /// deadline, wins; any other does nothing, and may return before the stop callbacks have run. A callback may
+  /// destroy the canceler. Blocks: while the stop callbacks run, on this thread.
   void operator()(error cause = errc::canceled) const noexcept {
-    if (node_) node_->cancel(std::move(cause));
+    if (node_) node_->cancel(cause);
   }
 
  private:
@@ -141,13 +157,38 @@ class canceler {
 
 namespace detail {
 
-/// Lets a group make and cancel its own context, a child of another, with one node.
+/// Lets a group make and cancel its own context, a child of another, with one node, and watch others.
 struct context_access {
-  static context child(const context& parent, clock::time_point deadline) {
-    return context(context_node::make(parent.node_, deadline));
+  /// Makes the context of group number `group`, or, if that is 0, of none.
+  static context child(const context& parent, clock::time_point deadline = never, std::uint64_t group = 0) {
+    return context(context_node::make(parent.node_, deadline, {}, {}, group));
   }
-  static void cancel(const context& ctx, error cause) noexcept {
-    if (ctx.node_) ctx.node_->cancel(std::move(cause));
+  /// Makes one that is canceled with `cause` from the first, whatever its parent is.
+  static context done_child(const context& parent, const error& cause, std::uint64_t group = 0,
+                            clock::time_point deadline = never) {
+    return context(context_node::make_done(parent.node_, cause, deadline, group));
+  }
+
+  /// Makes `ctx` and its descendants done as canceled. May be called with the group's mutex held, since it runs
+  /// nothing of the user's; what it returns is to be run after that.
+  [[nodiscard]] static cancellation mark(const context& ctx, const error& cause) noexcept {
+    return ctx.node_ ? ctx.node_->mark(context_node::canceled, cause) : cancellation();
+  }
+  static void cancel(const context& ctx, const error& cause) noexcept {
+    if (ctx.node_) ctx.node_->cancel(cause);
+  }
+
+  /// Tells `watcher` once `ctx` is done; false if it is that already. The background does nothing, and is true.
+  [[nodiscard]] static bool watch(const context& ctx, done_watcher& watcher) noexcept {
+    return !ctx.node_ || ctx.node_->watch(watcher);
+  }
+  static void unwatch(const context& ctx, done_watcher& watcher) noexcept {
+    if (ctx.node_) ctx.node_->unwatch(watcher);
+  }
+
+  /// True if `ctx` is the context of group number `group`, or descends from it.
+  static bool is_below(const context& ctx, std::uint64_t group) noexcept {
+    return ctx.node_ && ctx.node_->is_below(group);
   }
 };
 
@@ -175,6 +216,10 @@ inline context context::with_deadline(clock::time_point when, error cause) const
 inline std::pair<context, canceler> context::with_cancel() const {
   auto node = detail::context_node::make(node_);
   return {context(node), canceler(node)};
+}
+
+inline context context::without_cancel() const {
+  return node_ ? context(detail::context_node::make_cut_off(node_)) : context();
 }
 
 // The background waits on something that nobody notifies: libstdc++'s sleep_until() starts anew after each signal,

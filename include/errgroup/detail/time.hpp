@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
+#include <type_traits>
 
 namespace errgroup {
 
@@ -17,19 +19,30 @@ namespace detail {
 /// Stands for "no deadline".
 inline constexpr clock::time_point never = clock::time_point::max();
 
-/// Returns `d` in the clock's unit, rounded up; the clock's longest for what it cannot hold, or what is not a
-/// number, and its shortest for what is as far below zero. The comparison is in floating point, since
-/// `hours::max()` in nanoseconds overflows; what is within an hour of the end counts as beyond it, so that
-/// rounding cannot matter.
+/// Returns `count` units of `num / den` seconds in the clock's unit, rounded up, exactly; the clock's longest or
+/// shortest duration for what it cannot hold.
+clock::duration clamped_units(std::int64_t count, std::uint64_t num, std::uint64_t den) noexcept;
+clock::duration clamped_units(std::uint64_t count, std::uint64_t num, std::uint64_t den) noexcept;
+
+/// Returns `d` in the clock's unit, rounded up; the clock's longest duration, which means "no deadline", for what
+/// is too long for it or not a number, and its shortest for what is as far below zero. A duration of integers is
+/// converted exactly, and one of floating-point numbers in their own precision.
 template <class Rep, class Period>
 clock::duration clamped(std::chrono::duration<Rep, Period> d) {
-  constexpr long double hour = 3600;
-  constexpr long double longest =
-      static_cast<long double>(clock::duration::max().count()) * clock::period::num / clock::period::den;
-  const long double seconds = static_cast<long double>(d.count()) * Period::num / Period::den;
-  if (!(seconds < longest - hour)) return clock::duration::max();
-  if (seconds < hour - longest) return clock::duration::min();
-  return std::chrono::ceil<clock::duration>(d);
+  constexpr std::uint64_t num = Period::num, den = Period::den;
+  if constexpr (std::is_integral_v<Rep> && sizeof(Rep) <= sizeof(std::int64_t)) {
+    using wide = std::conditional_t<std::is_signed_v<Rep>, std::int64_t, std::uint64_t>;
+    return clamped_units(static_cast<wide>(d.count()), num, den);
+  } else {
+    using real = std::conditional_t<std::is_floating_point_v<Rep>, Rep, long double>;
+    constexpr auto unit = static_cast<real>(static_cast<long double>(num) * clock::period::den / den);
+    constexpr auto end = static_cast<real>(9223372036854775808.0);  // 2^63
+    const real ticks = static_cast<real>(d.count()) * unit;
+    if (!(ticks < end - 1)) return clock::duration::max();
+    if (ticks < -end) return clock::duration::min();
+    const auto whole = static_cast<std::int64_t>(ticks);
+    return clock::duration(whole + (static_cast<real>(whole) < ticks ? 1 : 0));
+  }
 }
 
 /// Returns the time `d` from now; `never` if the clock cannot hold it.
@@ -46,6 +59,62 @@ inline bool wait_until(std::condition_variable& cv, std::unique_lock<std::mutex>
     return true;
   }
   return cv.wait_until(lock, when) == std::cv_status::no_timeout;
+}
+
+// Implementation
+
+static_assert(clock::period::num == 1 && sizeof(clock::rep) == sizeof(std::int64_t));
+
+/// A quotient, held at `max` if it is larger, and the remainder.
+struct quotient {
+  static constexpr std::uint64_t max = std::uint64_t{1} << 63;
+  std::uint64_t value;
+  std::uint64_t rest;
+};
+
+/// Divides `a * b` by `c`, bit by bit as by hand, since the product has up to 127 bits and not every compiler has
+/// an integer for it. Preconditions: `b` and `c` are less than 2^63, and `c` is not 0.
+inline quotient multiply_divide(std::uint64_t a, std::uint64_t b, std::uint64_t c) noexcept {
+  const std::uint64_t whole = b / c, part = b % c;
+  quotient q{0, 0};
+  for (std::uint64_t bit = std::uint64_t{1} << 63; bit != 0; bit >>= 1) {
+    // The double of the quotient so far, and the remainder's.
+    std::uint64_t add = q.rest >= c - q.rest ? 1U : 0U;
+    q.rest = 2 * q.rest - (add != 0 ? c : 0);
+    if ((a & bit) != 0) {
+      add += whole + (q.rest >= c - part ? 1U : 0U);
+      q.rest = q.rest >= c - part ? q.rest - (c - part) : q.rest + part;
+    }
+    q.value = q.value > (quotient::max - 1) / 2 || add > quotient::max - 1 - 2 * q.value ? quotient::max
+                                                                                         : 2 * q.value + add;
+  }
+  return q;
+}
+
+/// Returns the ticks of the clock in `count` units, at most `quotient::max`.
+inline std::uint64_t ticks_in(std::uint64_t count, std::uint64_t num, std::uint64_t den, bool round_up) noexcept {
+  constexpr std::uint64_t second = clock::period::den;
+  if (second % den == 0) {  // Hours to nanoseconds.
+    const std::uint64_t unit = second / den;
+    return count > (quotient::max - 1) / num / unit ? quotient::max : count * num * unit;
+  }
+  const quotient seconds = multiply_divide(count, num, den);
+  if (seconds.value > (quotient::max - 1) / second) return quotient::max;
+  const quotient ticks = multiply_divide(second, seconds.rest, den);
+  const std::uint64_t sum = seconds.value * second + ticks.value;  // Less than 2^63 + 10^9.
+  return sum < quotient::max ? sum + (round_up && ticks.rest != 0 ? 1U : 0U) : quotient::max;
+}
+
+inline clock::duration clamped_units(std::uint64_t count, std::uint64_t num, std::uint64_t den) noexcept {
+  const std::uint64_t ticks = ticks_in(count, num, den, true);
+  return ticks < quotient::max ? clock::duration(static_cast<clock::rep>(ticks)) : clock::duration::max();
+}
+
+inline clock::duration clamped_units(std::int64_t count, std::uint64_t num, std::uint64_t den) noexcept {
+  const auto bits = static_cast<std::uint64_t>(count);
+  if (count >= 0) return clamped_units(bits, num, den);
+  const std::uint64_t ticks = ticks_in(0 - bits, num, den, false);
+  return ticks < quotient::max ? clock::duration(-static_cast<clock::rep>(ticks)) : clock::duration::min();
 }
 
 }  // namespace detail
