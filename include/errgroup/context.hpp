@@ -21,6 +21,7 @@
 #include <errgroup/detail/done_watcher.hpp>
 #include <errgroup/detail/immortal.hpp>
 #include <errgroup/detail/ref.hpp>
+#include <errgroup/detail/stop_on_done.hpp>
 #include <errgroup/detail/time.hpp>
 #include <errgroup/error.hpp>
 
@@ -119,11 +120,10 @@ class [[nodiscard]] context {
 
   /// Waits on `cv` until `pred()` holds (empty; it is looked at first) or the context is done (cause()).
   /// Preconditions: `lock` is locked; it is on return, and whenever `pred` is called.
-  /// Blocks: until `cv` is notified and `pred()` holds, or the context is done. Throws: what `pred` does.
+  /// Blocks: until `cv` is notified and `pred()` holds, or the context is done. Throws: what `pred` does;
+  /// std::bad_alloc.
   template <class Lock, class Pred>
-  error wait(std::condition_variable_any& cv, Lock& lock, Pred pred) const {
-    return cv.wait(lock, get_stop_token(), std::move(pred)) ? error() : cause();
-  }
+  error wait(std::condition_variable_any& cv, Lock& lock, Pred pred) const;
 
  private:
   friend struct detail::context_access;
@@ -230,6 +230,19 @@ inline error context::sleep_until(clock::time_point when) const {
   std::condition_variable cv;
   std::unique_lock lock(mutex);
   while (clock::now() < when) (void)detail::wait_until(cv, lock, when);
+  return {};
+}
+
+// Keeps the node, since `pred` and the lock may run anything, which may change or destroy this object.
+template <class Lock, class Pred>
+error context::wait(std::condition_variable_any& cv, Lock& lock, Pred pred) const {
+  if (const auto node = node_) {
+    if (pred()) return {};
+    if (node->done()) return node->cause();
+    const detail::stop_on_done stop(*node);
+    return cv.wait(lock, stop.token(), std::move(pred)) ? error() : node->cause();
+  }
+  cv.wait(lock, std::move(pred));
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 #include <stop_token>
+#include <thread>
 #include <utility>
 
 #include <errgroup/detail/done_watcher.hpp>
@@ -117,6 +118,9 @@ class context_node final : public timer_client {
   [[nodiscard]] bool watch(done_watcher& watcher) noexcept;
   /// Forgets `watcher`, if it is registered with this node. Then it is not told, unless it was retained already.
   void unwatch(done_watcher& watcher) noexcept;
+  /// Forgets `watcher`, and blocks while it is being told: it may be destroyed then, counted or not.
+  /// Preconditions: the caller holds a reference, and no lock that on_done() takes.
+  void unwatch_and_wait(done_watcher& watcher) noexcept;
 
   /// Blocks until `when` (empty), or until the node is done (its cause).
   error sleep_until(clock::time_point when);
@@ -139,6 +143,7 @@ class context_node final : public timer_client {
   void detach() noexcept;
   void unlink() noexcept;
   bool write_state(state why, const error& cause) noexcept;
+  void forget(done_watcher& watcher) noexcept;
   void tell_watchers() noexcept;
   void on_foreign_stop() noexcept;
   bool try_retain() noexcept override { return refs_.try_add(); }
@@ -165,8 +170,9 @@ class context_node final : public timer_client {
   std::stop_source source_;           // Constant.
   const std::stop_token token_;       // Constant.
   std::condition_variable sleepers_;  // Waits on root_->mutex_.
-  intrusive_list<done_watcher> watchers_;            // Guarded by root_->mutex_.
-  std::mutex mutex_;                                 // Used in the root only.
+  intrusive_list<done_watcher> watchers_;  // Guarded by root_->mutex_.
+  done_watcher* telling_ = nullptr;        // Told at the moment; not to be followed. Guarded by root_->mutex_.
+  std::mutex mutex_;                       // Used in the root only.
   std::stop_callback<callback>* foreign_ = nullptr;  // Owned. Set before make() returns, then constant.
 };
 
@@ -344,11 +350,26 @@ inline bool context_node::watch(done_watcher& watcher) noexcept {
   return true;
 }
 
-inline void context_node::unwatch(done_watcher& watcher) noexcept {
-  const std::lock_guard lock(root_->mutex_);
-  if (watcher.node_.load(std::memory_order_relaxed) != this) return;
+// Preconditions: the mutex is held, and `watcher` is registered here.
+inline void context_node::forget(done_watcher& watcher) noexcept {
   watcher.node_.store(nullptr, std::memory_order_relaxed);
   watchers_.erase(watcher);
+}
+
+inline void context_node::unwatch(done_watcher& watcher) noexcept {
+  const std::lock_guard lock(root_->mutex_);
+  if (watcher.node_.load(std::memory_order_relaxed) == this) forget(watcher);
+}
+
+// Not on a condition variable, where a pthread_cancel would take effect, in a destructor; it does not take long.
+inline void context_node::unwatch_and_wait(done_watcher& watcher) noexcept {
+  std::unique_lock lock(root_->mutex_);
+  if (watcher.node_.load(std::memory_order_relaxed) == this) forget(watcher);
+  while (telling_ == &watcher) {
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+  }
 }
 
 // One at a time, since the mutex is not held while a watcher is told, and others may be forgotten meanwhile. No
@@ -356,12 +377,13 @@ inline void context_node::unwatch(done_watcher& watcher) noexcept {
 inline void context_node::tell_watchers() noexcept {
   std::unique_lock lock(root_->mutex_);
   while (done_watcher* const first = watchers_.front()) {
-    watchers_.erase(*first);
-    first->node_.store(nullptr, std::memory_order_relaxed);
+    forget(*first);
     if (!first->try_retain()) continue;
+    telling_ = first;
     lock.unlock();
     first->on_done();
     lock.lock();
+    telling_ = nullptr;
   }
 }
 
