@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the errgroup authors
 
 #include <errgroup/executor.hpp>
+#include <errgroup/group.hpp>
 
 #include <atomic>
 #include <barrier>
@@ -9,6 +10,7 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -141,6 +143,23 @@ TEST(ThreadCacheTest, WorkGivenWhileTheDestructorRunsIsRun) {
     closing.count_down();
   }
   EXPECT_EQ(ran, 1);
+}
+
+// The cache only has to outlive the group's last go(): its destructor finds the group's job queued, and threads that
+// are parked, or look for work.
+TEST(ThreadCacheTest, DestructorRunsTheTasksOfAGroupThatOutlivesIt) {
+  for (int i = 0; i != 500; ++i) {
+    std::atomic<int> ran{0};
+    std::optional<thread_cache> cache(std::in_place);
+    std::latch all(3);
+    for (int k = 0; k != 3; ++k) cache->execute([&] { all.arrive_and_wait(); });
+    all.wait();
+    errgroup::group g(errgroup::with_executor(*cache));
+    g.go([&] { ++ran; });
+    cache.reset();
+    EXPECT_EQ(ran, 1);
+    EXPECT_FALSE(g.wait());
+  }
 }
 
 TEST(ThreadCacheTest, ReusesAnIdleThread) {

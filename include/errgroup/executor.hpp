@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,13 +31,20 @@ struct thread_cache_options {
   clock::duration idle_timeout = std::chrono::seconds(10);  ///< How long an idle thread is kept.
   std::size_t max_threads = 0;                              ///< 0: no limit.
   std::string thread_name = "errgroup";                     ///< For debuggers; Linux keeps 15 characters.
+  /// Called first on each new thread, which has its name and its signal mask by then, with no lock held; on
+  /// several threads at a time. An exception that escapes from it terminates the program. Destroyed with the
+  /// cache.
+  std::function<void()> on_thread_start = nullptr;
 };
 
-/// Runs functions on threads that it starts when all it has are busy, and keeps for a while when idle. (Now and
-/// then it puts a new thread in the place of one that shares a core with the thread it works for.)
+/// Runs functions on threads that it starts when all it has are busy, and keeps for a while when idle. They are
+/// `std::jthread`s, told to leave by their stop tokens.
 ///
 /// Guarantees: without max_threads, a function never waits for another to end. A thread that fails to start
-/// once execute() has returned delays what was queued until a thread is free or the next execute().
+/// once execute() has returned delays what was queued until a thread is free or the next execute(). All threads
+/// have the signal mask of the thread that made the cache (of shared(): that first used it), whoever makes one
+/// start; so has a child process that a function starts. A function that ends its thread (pthread_exit,
+/// pthread_cancel) takes that thread from the cache, and nothing else.
 ///
 /// A child process made by fork() has none of the threads: it must not use a cache that the parent has used. A
 /// shared library that has used shared() must not be unloaded: idle threads would lose their code.
@@ -49,7 +55,8 @@ class thread_cache {
   thread_cache(const thread_cache&) = delete;
   thread_cache& operator=(const thread_cache&) = delete;
 
-  /// Runs what is queued, then joins. Preconditions: not on one of its own threads. Blocks: until all is run.
+  /// Runs what is queued, also by groups, then joins. Preconditions: not on one of its own threads (asserted).
+  /// Blocks: until all is run.
   ~thread_cache();
 
   /// Runs `f()` on one of the threads; queues it while there are max_threads. An exception that escapes from
@@ -88,8 +95,7 @@ class function_job final : public pool_job {
       std::invoke(*std::move(f_));
       f_.reset();
     } catch (...) {
-      if (!std::current_exception()) throw;  // glibc's forced unwind (pthread_exit) is no C++ exception.
-      std::terminate();
+      terminate_unless_unwound();
     }
   }
   void retain() noexcept override {}
@@ -106,8 +112,8 @@ struct cache_access {
 }  // namespace detail
 
 inline thread_cache::thread_cache(thread_cache_options o, bool immortal)
-    : pool_(detail::ref<detail::worker_pool>::adopt(new detail::worker_pool(
-          detail::worker_pool::options{o.idle_timeout, o.max_threads, std::move(o.thread_name), immortal}))) {}
+    : pool_(detail::ref<detail::worker_pool>::adopt(new detail::worker_pool(detail::worker_pool::options{
+          o.idle_timeout, o.max_threads, std::move(o.thread_name), immortal, std::move(o.on_thread_start)}))) {}
 
 inline thread_cache::~thread_cache() { pool_->shut_down(); }
 

@@ -5,12 +5,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,12 +27,22 @@
 
 namespace errgroup::detail {
 
+/// For a `catch (...)` around what users run on a thread of the pool: an exception terminates the program. glibc's
+/// forced unwind (pthread_exit, pthread_cancel), which is no C++ exception, goes on.
+[[noreturn]] inline void terminate_unless_unwound() {
+  if (!std::current_exception()) throw;
+  std::terminate();
+}
+
 /// Runs jobs on threads that it starts as needed and keeps for a while.
+///
+/// The threads have the signal mask of the thread that made the pool, whoever makes one start.
 ///
 /// Invariant: while a job is queued, one worker has the duty to look (it is awake, napping, being woken or being
 /// started), or else max_threads workers run jobs and the next to finish looks. A looker that takes a job
 /// passes the duty on if more is queued. So a queued job never waits for a running one to end. A worker leaves
-/// only when it is idle, or when its place is taken.
+/// only when it is idle, when its place is taken, or when its stop token tells it to. Then it takes what is queued
+/// without patience, so that nothing waits for a look, and it leaves when nothing is.
 ///
 /// Patience: in a storm of tiny tasks a thread for each queued job would mean hundreds. While fewer workers
 /// than cores are busy, a job is taken as soon as it has been queued for one short nap, by which time the group's
@@ -43,6 +58,7 @@ class worker_pool {
     std::size_t max_threads;
     std::string thread_name;
     bool immortal;  // Never destroyed, so threads are detached.
+    std::function<void()> on_thread_start;
   };
 
   explicit worker_pool(options o) : options_(std::move(o)) {}
@@ -56,8 +72,8 @@ class worker_pool {
     if (!options_.immortal && refs_.drop()) delete this;
   }
 
-  /// Queues `job`. Throws: std::system_error if no thread can be started and none is idle or looking,
-  /// std::bad_alloc; then the job is not queued. Preconditions: `job` is not queued.
+  /// Queues `job`. Throws: std::system_error if no thread can be started and none is idle or looking, or if
+  /// shut_down() has returned; std::bad_alloc. Then the job is not queued. Preconditions: `job` is not queued.
   void submit(pool_job& job);
 
   /// Takes `job` back out of the queue. False if it is not there: a worker has it.
@@ -66,7 +82,8 @@ class worker_pool {
   /// Makes sure that someone looks, in case a thread could not be started when the duty was passed on.
   void urge() noexcept;
 
-  /// Runs what is queued, then joins. Preconditions: not immortal; not called from a worker.
+  /// Runs what is queued, then joins, and destroys on_thread_start. Preconditions: not immortal; not called from a
+  /// worker.
   void shut_down() noexcept;
 
  private:
@@ -74,13 +91,15 @@ class worker_pool {
     explicit worker(worker_pool& p) noexcept : pool(p) {}
     void run() { pool.work(*this); }
     worker_pool& pool;             // Constant.
-    std::thread thread;            // Guarded by mutex_.
+    std::jthread thread;           // Guarded by mutex_.
+    std::stop_token stop;          // The thread's: it is to leave. Set under mutex_ at the start, then constant.
     std::condition_variable wake;  // Waits on mutex_.
     bool summoned = false;         // Has been given the duty. Guarded by mutex_.
     bool parked = false;           // In parked_, else in running_. Guarded by mutex_.
     std::uint32_t seen_ticks = 0;  // Guarded by mutex_.
   };
   class leaving;
+  enum class stage : unsigned char { open, closing, closed };
   using lock_type = std::unique_lock<std::mutex>;
 
   static constexpr clock::duration nap_time = std::chrono::microseconds(20);
@@ -92,6 +111,7 @@ class worker_pool {
   static constexpr int jobs_per_look = 64;  // Bounds the time for which a look holds the mutex.
 
   void work(worker& self);
+  void begin_thread(lock_type& lock, worker& self);
   pool_job* find(lock_type& lock, worker& self);
   pool_job* look(lock_type& lock, worker& self, bool fresh);
   static bool known(const pool_job& job) noexcept;
@@ -102,10 +122,13 @@ class worker_pool {
   pool_job* take(pool_job& job) noexcept;
   void summon();
   worker& start();
+  static void tell_to_leave(worker& w) noexcept;
+  void run_here(lock_type& lock, pool_job& job) noexcept;
   void pass_on() noexcept;
   std::size_t active() noexcept;
 
-  const options options_;
+  options options_;         // Constant, but that shut_down() destroys on_thread_start when all threads have ended.
+  const signal_mask mask_;  // Of the thread that made the pool.
   ref_count refs_;
   const std::size_t cores_ = std::max(1U, std::thread::hardware_concurrency());
   std::mutex mutex_;
@@ -117,17 +140,18 @@ class worker_pool {
   std::size_t busy_ = 0;            // Workers inside a job.
   bool duty_ = false;               // Someone looks.
   worker* napper_ = nullptr;        // Who takes a long nap meanwhile, and is to be woken for a new job.
-  bool stopping_ = false;
+  stage stage_ = stage::open;       // From open to closing and to closed by shut_down().
   std::uint64_t submissions_ = 0;
   std::size_t active_ = 0;  // Workers that got on with their tasks, at scanned_ at the latest.
   clock::time_point scanned_;
   clock::time_point retired_;  // When a misplaced worker left last.
-  std::thread left_;           // The last worker that left; it joins the one before it.
+  std::jthread left_;          // The last worker that left; it joins the one before it.
 };
 
 // Implementation
 
-// Leaves the pool on every way out of work(), a forced unwind (pthread_exit, pthread_cancel) in a task included.
+// Leaves the pool on every way out of work(): a forced unwind (pthread_exit, pthread_cancel) may come from what
+// users run, with the lock not held, and from every wait for wake, with the lock held.
 class worker_pool::leaving {
  public:
   leaving(worker_pool& pool, lock_type& lock, worker& self) : pool_(pool), lock_(lock), self_(self) {}
@@ -149,8 +173,12 @@ class worker_pool::leaving {
 
   ~leaving() {
     ignore_cancellation();
-    if (job_) end();
-    std::thread before;
+    if (job_) {
+      end();
+    } else if (!lock_.owns_lock()) {
+      lock_.lock();
+    }
+    std::jthread before;
     (self_.parked ? pool_.parked_ : pool_.running_).erase(self_);
     if (self_.summoned) pool_.duty_ = false;  // It was cancelled as it looked, or as it was woken to.
     if (pool_.napper_ == &self_) pool_.napper_ = nullptr;
@@ -175,6 +203,10 @@ class worker_pool::leaving {
 
 inline void worker_pool::submit(pool_job& job) {
   const std::lock_guard lock(mutex_);
+  if (stage_ == stage::closed) {
+    throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
+                            "errgroup: the thread_cache was destroyed");
+  }
   job.stamp_ = ++submissions_;
   queue_.push_back(job);
   if (duty_) {
@@ -202,33 +234,52 @@ inline void worker_pool::urge() noexcept {
   if (!queue_.empty() && !duty_) pass_on();
 }
 
+// The last thread is joined unlocked, since the destructors of its thread_local objects may use the pool.
 inline void worker_pool::shut_down() noexcept {
   lock_type lock(mutex_);
-  stopping_ = true;
-  for (worker* w = parked_.front(); w; w = parked_.next(*w)) w->wake.notify_one();
+  stage_ = stage::closing;
+  for (worker* w = parked_.front(); w; w = parked_.next(*w)) tell_to_leave(*w);
+  for (worker* w = running_.front(); w; w = running_.next(*w)) {
+    assert(w->thread.get_id() != std::this_thread::get_id() &&
+           "errgroup: a thread_cache must not be destroyed on one of its own threads");
+    tell_to_leave(*w);
+  }
   for (;;) {
     ended_.wait(lock, [this] { return threads_ == 0; });
-    if (queue_.empty()) break;
-    // No thread could be started for it.
-    pool_job* const job = take(*queue_.front());
-    pool_worker nobody;
-    lock.unlock();
-    job->run(nobody);
-    lock.lock();
-    --busy_;
-    --job->runners_;
-    lock.unlock();
-    job->release();
-    lock.lock();
+    if (pool_job* const job = queue_.front()) {
+      run_here(lock, *take(*job));  // No thread could be started for it.
+    } else if (left_.joinable()) {
+      std::jthread last = std::move(left_);
+      lock.unlock();
+      last.join();
+      lock.lock();
+    } else {
+      break;
+    }
   }
-  if (left_.joinable()) left_.join();
+  stage_ = stage::closed;
+  lock.unlock();
+  options_.on_thread_start = nullptr;
+}
+
+inline void worker_pool::run_here(lock_type& lock, pool_job& job) noexcept {
+  pool_worker nobody;
+  lock.unlock();
+  job.run(nobody);
+  lock.lock();
+  --busy_;
+  --job.runners_;
+  lock.unlock();
+  job.release();
+  lock.lock();
 }
 
 inline void worker_pool::work(worker& me) {
+  mask_.apply();
   name_this_thread(options_.thread_name.c_str());
   lock_type lock(mutex_);
   leaving guard(*this, lock, me);
-  if (options_.immortal) me.thread.detach();
+  begin_thread(lock, me);
   while (pool_job* const job = find(lock, me)) {
     guard.begin(*job);
     lock.unlock();
@@ -239,11 +290,28 @@ inline void worker_pool::work(worker& me) {
   }
 }
 
+inline void worker_pool::begin_thread(lock_type& lock, worker& self) {
+  if (options_.immortal) self.thread.detach();
+  if (!options_.on_thread_start) return;
+  lock.unlock();
+  try {
+    options_.on_thread_start();
+  } catch (...) {
+    terminate_unless_unwound();
+  }
+  lock.lock();
+}
+
 // Finds the next job, with or without the duty; null when it is time to leave. What a worker takes in place of the
 // job that it has just finished needs no patience, unless others are at it, or it is a group that nobody has
 // looked at: its owner may be brisk.
 inline pool_job* worker_pool::find(lock_type& lock, worker& self) {
   for (;;) {
+    if (self.stop.stop_requested()) {
+      if (self.summoned) self.summoned = duty_ = false;
+      pool_job* const job = queue_.front();
+      return job ? take(*job) : nullptr;
+    }
     const bool summoned = self.summoned;
     if (!summoned) {
       if (pool_job* const job = queue_.front(); job && known(*job) && (job->runners_ == 0 || busy_ < cores_)) {
@@ -256,7 +324,6 @@ inline pool_job* worker_pool::find(lock_type& lock, worker& self) {
       self.summoned = duty_ = false;
       if (job) return take(*job);
     }
-    if (stopping_ && queue_.empty()) return nullptr;
     if (!park(lock, self)) return nullptr;
   }
 }
@@ -265,13 +332,14 @@ inline bool worker_pool::known(const pool_job& job) noexcept {
   return job.seen_stamp_ == job.stamp_ || job.outside_.load(std::memory_order_relaxed) == 0;
 }
 
-// Looks until there is a job to take; null if it has been quiet for a nap. The queue may be long and full of
-// jobs that get on well: those go to the back. `fresh`: it took some microseconds to wake up, which is a nap.
+// Looks until there is a job to take; null if it has been quiet for a nap, or it is to leave. The queue may be
+// long and full of jobs that get on well: those go to the back. `fresh`: it took some microseconds to wake up,
+// which is a nap.
 inline pool_job* worker_pool::look(lock_type& lock, worker& self, bool fresh) {
   for (int naps = 1;; fresh = false) {
+    if (self.stop.stop_requested()) return queue_.front();
     bool all_brisk = true;
     if (pool_job* const job = choose(fresh, all_brisk)) return job;
-    if (stopping_ && queue_.empty()) return nullptr;
     naps = all_brisk && !queue_.empty() ? std::min(2 * naps, longest_nap) : 1;
     const std::uint64_t before = submissions_;
     if (naps != 1) napper_ = &self;
@@ -323,7 +391,8 @@ inline bool worker_pool::may_retire(worker& self) noexcept {
   self.misplaced = false;
   const clock::time_point now = clock::now();
   const bool room = options_.max_threads == 0 || threads_ < options_.max_threads;
-  if (stopping_ || cores_ == 1 || !room || now - retired_ < retire_pause || (!queue_.empty() && !duty_))
+  if (self.stop.stop_requested() || cores_ == 1 || !room || now - retired_ < retire_pause ||
+      (!queue_.empty() && !duty_))
     return false;
   retired_ = now;
   try {
@@ -334,20 +403,20 @@ inline bool worker_pool::may_retire(worker& self) noexcept {
   return true;
 }
 
-// Waits to be summoned. False: idle for too long, or stopping.
+// Waits to be summoned or told to leave. False: idle for too long.
 inline bool worker_pool::park(lock_type& lock, worker& self) {
   running_.erase(self);
   parked_.push_front(self);
   self.parked = true;
   const clock::time_point until = deadline_after(options_.idle_timeout);
-  while (!self.summoned && !stopping_ && wait_until(self.wake, lock, until)) {
+  while (!self.summoned && !self.stop.stop_requested() && wait_until(self.wake, lock, until)) {
   }
   if (self.parked) {
     parked_.erase(self);
     running_.push_back(self);
     self.parked = false;
   }
-  return self.summoned || (stopping_ && !queue_.empty());
+  return self.summoned || self.stop.stop_requested();
 }
 
 // False if somebody has cut it short.
@@ -384,14 +453,22 @@ inline worker_pool::worker& worker_pool::start() {
   auto* const w = new worker(*this);
   running_.push_back(*w);
   try {
-    w->thread = std::thread(callback{[](void* me) { static_cast<worker*>(me)->run(); }, w});
+    const signals_blocked quiet;  // Until the thread has its own mask.
+    w->thread = std::jthread(callback{[](void* me) { static_cast<worker*>(me)->run(); }, w});
   } catch (...) {
     running_.erase(*w);
     delete w;
     throw;
   }
+  w->stop = w->thread.get_stop_token();
+  if (stage_ != stage::open) tell_to_leave(*w);
   ++threads_;
   return *w;
+}
+
+inline void worker_pool::tell_to_leave(worker& w) noexcept {
+  w.thread.request_stop();
+  w.wake.notify_one();
 }
 
 inline void worker_pool::pass_on() noexcept {
