@@ -106,16 +106,21 @@ TEST(GroupTest, NestedGroupsWithLimitOneFinish) {
   EXPECT_EQ(leaves, 3 * 3 * 3 * 3 * 3);
 }
 
-TEST(GroupTest, GoOnAFullGroupFromInsideRunsInPlace) {
+TEST(GroupTest, GoOnAFullGroupFromInsideIsQueuedBeyondTheLimit) {
   group g(errgroup::with_limit(1));
-  std::thread::id outer, inner;
+  bool outer_runs = false, inner_ran = false;
   g.go([&] {
-    outer = std::this_thread::get_id();
+    outer_runs = true;
     EXPECT_FALSE(g.try_go([] {}));
-    EXPECT_TRUE(g.go([&] { inner = std::this_thread::get_id(); }));
+    EXPECT_TRUE(g.go([&] {
+      EXPECT_FALSE(outer_runs);
+      inner_ran = true;
+    }));
+    EXPECT_FALSE(inner_ran);
+    outer_runs = false;
   });
   EXPECT_FALSE(g.wait());
-  EXPECT_EQ(outer, inner);
+  EXPECT_TRUE(inner_ran);
 }
 
 TEST(GroupTest, WaitFromInsideThrows) {
@@ -655,17 +660,17 @@ TEST(GroupTest, EveryWaiterGetsTheRoundsResult) {
   }
 }
 
-// The one that ends the round is not the only one that must not return before the token is stopped.
-TEST(GroupTest, EveryWaiterSeesTheTokenStopped) {
+// The one that ends the round is not the only one that must not return before the context is done.
+TEST(GroupTest, EveryWaiterSeesTheContextDone) {
   for (int round = 0; round != 300; ++round) {
     group g;
     std::latch start(3);
     g.go([&] { start.arrive_and_wait(); });
-    const std::stop_token token = g.get_stop_token();
+    const context ctx = g.get_context();
     const auto wait = [&] {
       start.arrive_and_wait();
       EXPECT_FALSE(g.wait());
-      EXPECT_TRUE(token.stop_requested());
+      EXPECT_TRUE(ctx.done());
     };
     const std::jthread other(wait);
     wait();
@@ -693,37 +698,38 @@ TEST(GroupTest, ParentsDeadlineIsTheCause) {
 TEST(GroupTest, WaitFromInsideIsSeenAtAnyDepthOfTheStack) {
   dropping_executor ex;
   group outer(errgroup::with_executor(ex), errgroup::with_limit(1));
-  bool ran_in_place = false;
+  bool ran = false;
   outer.go([&] {
     group inner(errgroup::with_executor(ex));
     inner.go([&] {
       EXPECT_THROW((void)outer.wait(), std::system_error);
       EXPECT_THROW((void)outer.wait_for(0s), std::system_error);
-      EXPECT_TRUE(outer.go([&] { ran_in_place = true; }));
-      EXPECT_TRUE(ran_in_place);
+      EXPECT_TRUE(outer.go([&] { ran = true; }));
+      EXPECT_FALSE(ran);
     });
     return inner.wait();
   });
   EXPECT_FALSE(outer.wait());
+  EXPECT_TRUE(ran);
 }
 
-TEST(GroupTest, FailureOfATaskInPlaceIsAFailure) {
+TEST(GroupTest, FailureOfATaskBeyondTheLimitIsAFailure) {
+  group g(errgroup::with_limit(1), errgroup::collect_errors());
+  g.go([&] { EXPECT_TRUE(g.go([] { return error("beyond the limit"); })); });
+  EXPECT_EQ(g.wait().message(), "beyond the limit");
+  ASSERT_EQ(g.errors().size(), 1U);
+  EXPECT_EQ(g.errors()[0].message(), "beyond the limit");
+}
+
+TEST(GroupTest, SpawnBeyondTheLimitGivesTheValue) {
   group g(errgroup::with_limit(1));
+  errgroup::handle<int> h;
   g.go([&] {
-    EXPECT_TRUE(g.go([] { return error("in place"); }));
-    EXPECT_FALSE(g.go([] {}));
-  });
-  EXPECT_EQ(g.wait().message(), "in place");
-}
-
-TEST(GroupTest, SpawnInPlaceGivesTheValueAtOnce) {
-  group g(errgroup::with_limit(0));
-  g.set_limit(1);
-  g.go([&] {
-    g.set_limit(0);
-    EXPECT_EQ(*g.spawn([] { return 7; }).get(), 7);
+    h = g.spawn([] { return 7; });
+    EXPECT_FALSE(h.ready());
   });
   EXPECT_FALSE(g.wait());
+  EXPECT_EQ(*h.get(), 7);
 }
 
 // Rules 8 and 9.

@@ -25,13 +25,22 @@
 
 namespace errgroup {
 
-/// Gives the result of a task that was spawned. Copyable; outlives the group.
+/// Gives the result of a task that was spawned. Copyable; outlives the group. One that was made by the default
+/// constructor is of no task.
 template <class T>
 class handle {
  public:
-  /// Returns the value, the task's own error, or the cause if it never started. Never blocks: call it after
-  /// wait(). Throws: std::logic_error before the task has ended; what copying or moving a `T` throws.
-  result<T> get() const& { return *slot().value; }
+  handle() noexcept = default;
+
+  /// True if it is of a task.
+  [[nodiscard]] bool valid() const noexcept { return slot_ != nullptr; }
+  /// True if the task has ended, or is not to be started: as after wait(). Preconditions: valid().
+  [[nodiscard]] bool ready() const noexcept { return slot_->ended(); }
+
+  /// Gives the value, the task's own error, or the cause if it never started, or if it returned no more than a
+  /// bare `canceled` or `deadline_exceeded` once the group's context was done. Never blocks: call it after wait().
+  /// An rvalue's value is moved out. Throws: std::logic_error if the handle is empty or the task has not ended.
+  const result<T>& get() const& { return *slot().value; }
   result<T> get() && { return std::move(*slot().value); }
 
  private:
@@ -40,12 +49,30 @@ class handle {
   explicit handle(std::shared_ptr<detail::handle_slot<T>> slot) noexcept : slot_(std::move(slot)) {}
 
   detail::handle_slot<T>& slot() const {
-    if (!slot_ || !slot_->ended()) throw std::logic_error("errgroup: handle::get() before the task has ended");
+    if (!slot_) throw std::logic_error("errgroup: handle::get() of an empty handle");
+    if (!slot_->ended()) throw std::logic_error("errgroup: handle::get() before the task has ended");
     return *slot_;
   }
 
   std::shared_ptr<detail::handle_slot<T>> slot_;  // This object's owner only.
 };
+
+namespace detail {
+
+/// What is often meant for an option, and is none.
+template <class T>
+inline constexpr bool is_duration = false;
+template <class Rep, class Period>
+inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
+template <class T>
+inline constexpr bool is_time_point = false;
+template <class Clock, class Duration>
+inline constexpr bool is_time_point<std::chrono::time_point<Clock, Duration>> = true;
+
+template <class T>
+concept bare_option = std::is_arithmetic_v<T> || is_duration<T> || is_time_point<T>;
+
+}  // namespace detail
 
 /// Runs tasks at the same time, stops all when one fails, and waits for them: Go's `errgroup.Group`.
 ///
@@ -76,33 +103,50 @@ class group {
   requires(sizeof...(Options) != 0) explicit group(Options&&... options)
       : group(context(), std::forward<Options>(options)...) {}
 
+  /// Ends the compilation, and says what to write instead.
+  template <class... Args>
+  requires(... || detail::bare_option<std::remove_cvref_t<Args>>) explicit group(Args&&...) {
+    static_assert(!(... || detail::is_duration<std::remove_cvref_t<Args>>),
+                  "errgroup: a duration is no option: write group(errgroup::with_timeout(d))");
+    static_assert(!(... || detail::is_time_point<std::remove_cvref_t<Args>>),
+                  "errgroup: a time is no option: write group(errgroup::with_deadline(t))");
+    static_assert(!(... || std::is_arithmetic_v<std::remove_cvref_t<Args>>),
+                  "errgroup: a number is no option: write group(errgroup::with_limit(n))");
+  }
+
   group(const group&) = delete;
   group& operator=(const group&) = delete;
 
   /// Cancels the group, drops the tasks that have not started, and waits for the others.
-  /// Preconditions: not inside one of its own tasks. Blocks: until no task runs.
+  /// Preconditions: not inside one of its own tasks (asserted). Blocks: until no task runs.
   ~group() { core_->close(); }
 
-  /// Starts a task. False: not started, since the context is done, and `f` is untouched; wait() returns the
-  /// cause. Inside one of the group's own tasks a full group runs `f` in place, and true is returned.
-  /// Blocks: while the limit is reached.
-  /// Throws: std::system_error if no thread can be started and none is idle; std::bad_alloc; what storing `f`
-  /// throws. Then the group is as before the call.
+  /// Starts a task. False: not started, since the context is done, and `f` is untouched; wait() returns the cause.
+  /// So it does from a stop callback that the end of a round runs, but there is no wait() left to return it.
+  /// Blocks: while the limit is reached; callers get places in the order in which they came. Not from inside: in a
+  /// task of the group, or of one whose context descends from this group's, or on a thread that the group's own
+  /// executor has lent, if that is a custom one or a thread_cache with max_threads. Where the group is full then,
+  /// the task is queued beyond the limit, and starts when its turn for a place has come. Throws: std::system_error
+  /// if no thread can be started and none is idle; std::bad_alloc; what storing `f` throws. Then the group is as
+  /// before the call.
   template <class F>
   bool go(F&& f);
 
-  /// Starts a task, as go(); false also if the limit is reached, and then the group knows nothing of it.
+  /// Starts a task, as go(); false also if the limit is reached, or others wait for a place, and then the group
+  /// knows nothing of it. Never blocks.
   template <class F>
   bool try_go(F&& f);
 
-  /// Starts a task that returns a `T` or a `result<T>`, as go(). Get the value from the handle after wait().
+  /// Starts a task that returns a `T`, a `result<T>` or a `std::expected<T, E>` whose `E` converts to error, as
+  /// go(). Get the value from the handle after wait().
   template <class F>
   auto spawn(F&& f);
 
   /// Waits for all tasks and returns the first error, running tasks that no thread has begun meanwhile. The
   /// context is done on return. Idempotent. After a success the group may be used again, in a new round.
   /// Blocks: until no task is left.
-  /// Throws: std::system_error (resource_deadlock_would_occur) inside one of the group's own tasks.
+  /// Throws: std::system_error (resource_deadlock_would_occur) from inside: in a task of the group, or of one
+  /// whose context descends from this group's.
   error wait() { return core_->wait(); }
 
   /// Waits as wait() does, but for `d` at most, and runs no task. nullopt: still running, nothing changed.
@@ -114,11 +158,12 @@ class group {
   std::optional<error> wait_until(clock::time_point when) { return core_->wait_until(when); }
 
   /// Cancels the group's context with `cause`, in all rounds to come as well; the first cause stays.
-  /// Blocks: while stop callbacks run, on this thread.
+  /// Blocks: while stop callbacks run, on this thread. If the context was done already they may still run on
+  /// another one when this returns.
   void cancel(error cause = errc::canceled) noexcept { core_->cancel(std::move(cause)); }
 
   /// Sets how many tasks may run at a time. Negative: no limit; 0: none are let in. At any time: what runs
-  /// goes on, and what is blocked in go() looks again.
+  /// goes on, what has not begun is bound by the new limit, and a raised one lets in who is blocked in go().
   void set_limit(std::ptrdiff_t n) { core_->set_limit(n); }
 
   /// Returns the context of the open round; opens one if need be. Throws: as the constructor.
@@ -131,11 +176,9 @@ class group {
 
  private:
   template <class F>
-  static constexpr void check();
-  template <class F>
   bool start(F&& f, bool may_block);
   template <class Task, class F, class... Args>
-  bool place(bool may_block, error* why_not, F&& f, Args&&... args);
+  bool place(bool may_block, error* why_not, F&& f, const Args&... args);
 
   const detail::ref<detail::group_core> core_;  // Constant.
 };
@@ -152,15 +195,6 @@ group::group(context parent, Options&&... options)
       }()) {}
 
 template <class F>
-constexpr void group::check() {
-  static_assert(std::constructible_from<std::decay_t<F>, F>,
-                "errgroup: a task must be movable: pass a temporary, or std::move() it");
-  static_assert(std::is_nothrow_destructible_v<std::decay_t<F>>, "errgroup: a task's destructor must not throw");
-  static_assert(detail::invocable_task<std::decay_t<F>>,
-                "errgroup: a task is called with a const errgroup::context&, a std::stop_token or nothing");
-}
-
-template <class F>
 bool group::go(F&& f) {
   return start(std::forward<F>(f), true);
 }
@@ -172,45 +206,42 @@ bool group::try_go(F&& f) {
 
 template <class F>
 bool group::start(F&& f, bool may_block) {
-  using task = std::decay_t<F>;
-  check<F>();
-  if constexpr (detail::invocable_task<task>) {
-    constexpr bool valueless = detail::valueless<detail::task_result_t<task>>;
-    static_assert(valueless,
-                  "errgroup: go() would lose this task's value: use spawn(), or return void or an error");
-    if constexpr (valueless) {
-      return place<detail::plain_task<task>>(may_block, nullptr, std::forward<F>(f));
-    }
+  constexpr detail::objection why = detail::objection_to<F, false>();
+  detail::explain<why>();
+  if constexpr (why == detail::objection::none) {
+    using task = detail::plain_task<detail::stored_callable<std::decay_t<F>>>;
+    return place<task>(may_block, nullptr, std::forward<F>(f));
+  } else {
+    return false;
   }
 }
 
 template <class F>
 auto group::spawn(F&& f) {
-  using task = std::decay_t<F>;
-  check<F>();
-  if constexpr (detail::invocable_task<task>) {
-    constexpr bool valueless = detail::valueless<detail::task_result_t<task>>;
-    static_assert(!valueless, "errgroup: spawn() is for a task that returns a value: use go()");
-    if constexpr (!valueless) {
-      using T = detail::spawned_t<task>;
-      auto slot = std::make_shared<detail::handle_slot<T>>();
-      error cause;
-      if (!place<detail::value_task<task, T>>(true, &cause, std::forward<F>(f), slot)) {
-        slot->value.emplace(std::move(cause));
-        slot->end();
-      }
-      return handle<T>(std::move(slot));
+  constexpr detail::objection why = detail::objection_to<F, true>();
+  detail::explain<why>();
+  if constexpr (why == detail::objection::none) {
+    using callable = std::decay_t<F>;
+    using T = detail::spawned_t<callable>;
+    auto slot = std::make_shared<detail::handle_slot<T>>();
+    error cause;
+    using task = detail::value_task<detail::stored_callable<callable>, T>;
+    if (!place<task>(true, &cause, std::forward<F>(f), slot)) {
+      slot->value.emplace(std::move(cause));
+      slot->end();
     }
+    return handle<T>(std::move(slot));
+  } else {
+    return handle<std::nullptr_t>();
   }
 }
 
 // Stores the task and queues it; if it is refused, `why_not` is the cause. A callable whose construction is no
 // user's code is stored under the lock.
 template <class Task, class F, class... Args>
-bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
-  static_assert(alignof(Task) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
-                "errgroup: a task must not be over-aligned: keep the data behind a pointer");
+bool group::place(bool may_block, error* why_not, F&& f, const Args&... args) {
   using core = detail::group_core;
+  using detail::task_home;
   constexpr bool pooled = sizeof(Task) <= detail::task_blocks::size;
   constexpr bool trivial = pooled && std::is_trivially_constructible_v<std::decay_t<F>, F>;
   constexpr bool handy =
@@ -220,16 +251,10 @@ bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
   void* block = nullptr;
   const core::admission how = core_->admit(lock, may_block, shape, block, why_not);
   if (how == core::admission::full || how == core::admission::refused) return false;
-  if (how == core::admission::in_place) {
-    Task task(detail::task_home::heap, std::forward<F>(f), std::forward<Args>(args)...);
-    core_->run_in_place(task);
-    return true;
-  }
   Task* task = nullptr;
   if constexpr (trivial) {
     const bool handed = how == core::admission::handed;
-    task = ::new (block) Task(handed ? detail::task_home::slot : detail::task_home::block, std::forward<F>(f),
-                              std::forward<Args>(args)...);
+    task = ::new (block) Task(handed ? task_home::slot : task_home::block, std::forward<F>(f), args...);
     if (handed) {
       core_->hand_over();
       return true;
@@ -238,15 +263,14 @@ bool group::place(bool may_block, error* why_not, F&& f, Args&&... args) {
     lock.unlock();
     try {
       if (!pooled) block = ::operator new(sizeof(Task));
-      task = ::new (block) Task(pooled ? detail::task_home::block : detail::task_home::heap, std::forward<F>(f),
-                                std::forward<Args>(args)...);
+      task = ::new (block) Task(pooled ? task_home::block : task_home::heap, std::forward<F>(f), args...);
     } catch (...) {
       if (!pooled) ::operator delete(block);
-      core_->unreserve(lock, pooled ? block : nullptr);
+      core_->unreserve(lock, how, pooled ? block : nullptr);
       throw;
     }
   }
-  core_->enqueue(lock, *task);
+  core_->enqueue(lock, how, *task);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #define ERRGROUP_DETAIL_EXECUTOR_REF_HPP
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include <errgroup/detail/ref.hpp>
@@ -16,9 +17,11 @@ class runner_host {
  public:
   virtual void retain() noexcept = 0;
   virtual void release() noexcept = 0;
-  /// Runs the group's queued tasks until there are none.
-  virtual void begin_runner(bool accepted) = 0;
-  /// An accepted runner was destroyed before it was begun.
+  /// Runs the group's queued tasks until there are none, first the one with this serial, which the runner was made
+  /// for. On a thread that the executor lends.
+  virtual void begin_runner(bool accepted, std::uint32_t serial) = 0;
+  /// An accepted runner was destroyed before it was begun. Called on any thread, under the executor's locks
+  /// perhaps.
   virtual void drop_runner() noexcept = 0;
 
  protected:
@@ -30,25 +33,25 @@ class runner_host {
 class runner {
  public:
   /// Throws: std::bad_alloc.
-  explicit runner(runner_host& host) : shared_(ref<shared>::adopt(new shared(host))) {}
+  runner(runner_host& host, std::uint32_t serial) : shared_(ref<shared>::adopt(new shared(host, serial))) {}
   void operator()() const {
     const ref<shared> keep = shared_;  // The executor may destroy its copy meanwhile.
     if (!keep) return;
     const auto before = keep->now.exchange(begun, std::memory_order_relaxed);
-    if (before != begun) keep->host.begin_runner(before == accepted);
+    if (before != begun) keep->host.begin_runner(before == accepted, keep->serial);
   }
 
   /// Notes that the executor has taken it. False: it has begun already.
   bool accept() const noexcept {
-    unsigned char expected = fresh;
+    std::uint32_t expected = fresh;
     return shared_->now.compare_exchange_strong(expected, accepted, std::memory_order_relaxed);
   }
 
  private:
-  enum state : unsigned char { fresh, accepted, begun };
+  enum state : std::uint32_t { fresh, accepted, begun };
 
   struct shared {
-    explicit shared(runner_host& h) noexcept : host(h) { h.retain(); }
+    shared(runner_host& h, std::uint32_t s) noexcept : host(h), serial(s) { h.retain(); }
     shared(const shared&) = delete;
     shared& operator=(const shared&) = delete;
     ~shared() {
@@ -62,7 +65,8 @@ class runner {
 
     ref_count refs;
     runner_host& host;                      // Constant; a reference is held.
-    std::atomic<unsigned char> now{fresh};  // Any thread; decides who begins. The group's mutex orders the rest.
+    const std::uint32_t serial;             // Constant: of the task that it was made for.
+    std::atomic<std::uint32_t> now{fresh};  // Any thread; decides who begins. The group's mutex orders the rest.
   };
 
   ref<shared> shared_;  // This object's owner only.

@@ -8,7 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <stop_token>
+#include <exception>
+#include <optional>
 #include <utility>
 
 #include <errgroup/detail/group_core.hpp>
@@ -17,27 +18,41 @@ namespace errgroup::detail {
 
 inline group_core::admission group_core::admit(lock_type& lock, bool may_block, const task_shape& shape,
                                                void*& block, error* why_not) {
+  const bool between_rounds = thread_frame::is_in(thread_frame::kind::ending, this);
   lock = locked();
-  bool glanced = false;
+  bool glanced = false, placed = false, beyond = false;
   for (;;) {
+    if (between_rounds) {
+      lock.unlock();
+      if (why_not) *why_not = errc::canceled;
+      return admission::refused;
+    }
     if (!open_) open_round();
     if (context_.done()) {
       error cause = context_.cause();
       fail(cause);
+      if (placed) give_back(lock);
       lock.unlock();
       if (why_not) *why_not = std::move(cause);
       return admission::refused;
     }
-    if (full()) {
-      if (may_block && !inside_frame::is_inside(this)) {
-        wait_for_space(lock);
+    if (!placed) {
+      if (!line_.empty()) grant_and_wake();
+      if (full() || !line_.empty()) {
+        if (!may_block) {
+          lock.unlock();
+          return admission::full;
+        }
+        beyond = must_queue();
+        if (beyond) break;
+        placed = wait_in_line(lock);
         continue;
       }
-      if (may_block && shape.needs_context) context_.make();
-      lock.unlock();
-      return may_block ? admission::in_place : admission::full;
     }
-    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.crowded() || inside_frame::is_inside(this)) break;
+    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.crowded() ||
+        thread_frame::is_in(thread_frame::kind::task, this)) {
+      break;
+    }
     const handoff::watch first = handoff_.first();
     lock.unlock();
     spin(glance, [&] { return first.ended(); });
@@ -47,16 +62,23 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
   try {
     if (shape.needs_context) context_.make();
     reserve_error();
-    if (shape.handy && limit_ > 0 && queued() == 0) {
+    if (shape.handy && limit_ > 0 && queued() == 0 && !beyond) {
       block = handoff_.room();
-      if (block && may_hand_over()) return admission::handed;
+      if (block && may_hand_over()) {
+        if (placed) add(pending_, -std::size_t{1});  // The handoff counts it.
+        return admission::handed;
+      }
     }
     if (shape.pooled) block = blocks_.take();
   } catch (...) {
-    if (blocked_ != 0) space_->notify_one();  // The wake-up for this place may have come here.
+    if (placed) give_back(lock);
     throw;
   }
-  add(pending_, 1);
+  if (beyond) {
+    ++beyond_;
+    return admission::beyond;
+  }
+  if (!placed) add(pending_, 1);
   return admission::reserved;
 }
 
@@ -64,49 +86,6 @@ inline void group_core::reserve_error() {
   if (settings_.max_errors > errors_.capacity() && errors_.capacity() < errors_.size() + pending() + 1) {
     errors_.reserve(std::min(settings_.max_errors, 2 * (errors_.size() + pending() + 1)));
   }
-}
-
-// Waits for the limit to let another task in, or for the end of the round; first awake, since a runner may be
-// about to end its task. The callback is registered and destroyed unlocked, since it takes the mutex; what it may
-// report in between is looked at under the lock.
-inline void group_core::wait_for_space(lock_type& lock) {
-  const bool hopeful = limit_ > 0, handed = handoff_.busy() != 0;
-  const handoff::watch first = handoff_.first();
-  const std::size_t before = pending_.load(std::memory_order_relaxed);
-  const int core = handoff_.server_core();
-  lock.unlock();
-  const bool space = hopeful && spin_beside(core, short_look, [&] {
-                       return (handed && first.ended()) || pending_.load(std::memory_order_relaxed) < before;
-                     });
-  lock_patiently(lock);
-  if (space || !full() || !open_ || context_.done()) return;
-  const unsigned long long round = round_;
-  const std::stop_token token = context_.token();
-  lock.unlock();
-  {
-    const std::stop_callback on_stop(token, waker());
-    lock.lock();
-    ++blocked_;
-    for (;;) {
-      handoff_.ask();
-      if (!full() || context_.done() || !open_ || round_ != round) break;
-      space_->wait(lock);
-    }
-    --blocked_;
-    lock.unlock();
-  }
-  lock_patiently(lock);
-  if (full()) return;
-  // The wake-up may have been meant for one that still waits, should this one have no use for it.
-  if (context_.done() || !open_ || round_ != round) space_->notify_all();
-}
-
-inline bool group_core::full() noexcept {
-  if (limit_ < 0) return false;
-  while (pending_.load(std::memory_order_relaxed) + handoff_.busy() >= static_cast<std::size_t>(limit_)) {
-    if (!handoff_.look()) return true;
-  }
-  return false;
 }
 
 // A task that is handed over behind another one waits for that one, which may be blocked: then the pool must know.
@@ -130,47 +109,82 @@ inline bool group_core::may_hand_over() {
 
 inline void group_core::hand_over() noexcept { handoff_.give(anyone_sleeps()); }
 
-inline void group_core::unreserve(lock_type& lock, void* block) noexcept {
+inline void group_core::unreserve(lock_type& lock, admission how, void* block) noexcept {
   if (!lock.owns_lock()) lock_patiently(lock);
   if (block) blocks_.give(block);
-  finish(lock, 1);
+  if (how == admission::beyond) {
+    --beyond_;
+    finish(lock, 0);
+  } else {
+    give_back(lock);
+  }
 }
 
-inline void group_core::enqueue(lock_type& lock, task& t) {
+// What was reserved while the limit was lowered is beyond it now. Whoever holds a place in the handoff must tell
+// of its end then, since there is somebody in line for it.
+inline void group_core::enqueue(lock_type& lock, admission how, task& t) {
   if (!lock.owns_lock()) lock_patiently(lock);
-  recall();  // Else what is there might wait for as long as more is queued.
-  push(t);
-  const std::uint32_t serial = t.serial;
+  const std::uint32_t serial = t.serial = next_serial();
+  const bool over_limit = limit_ >= 0 && places_taken() > static_cast<std::size_t>(limit_);
+  if (how == admission::beyond) {
+    line_.push_back(t);
+  } else if (over_limit) {
+    add(pending_, -std::size_t{1});
+    ++beyond_;
+    line_.push_front(t);
+  } else {
+    recall();  // Else what is there might wait for as long as more is queued.
+    push(t);
+  }
+  if (!line_.empty()) {
+    (void)watch_context();
+    handoff_.ask();
+    grant_and_wake();
+  }
   if (covered()) return;
   wake_waiter();
   if (covered()) return;
   outside_progress();
   try {
     if (settings_.executor.object) {
-      if (queued() > unbegun_ + seekers_ + tokens_) hand_runner(lock);
+      if (needs_runner()) hand_runner(lock, serial);
     } else if (!job_queued_) {
       submit_job();
     }
   } catch (...) {
-    take_back(lock, t, serial);
+    take_back(lock, serial);
+    if (!std::current_exception()) throw;  // A forced unwind, out of the executor.
   }
 }
 
 inline void group_core::push(task& t) noexcept {
-  t.serial = ++serial_;
-  (queued() != 0 ? last_->next : first_) = &t;
-  last_ = &t;
+  queue_.push_back(t);
   add(queued_, 1);
 }
 
-// Sees to it that somebody comes for what is queued. If nobody can, a wait() takes it.
+// Sees to it that somebody comes for what is queued, if the tasks run in a pool. If nobody can, a wait() takes it.
 inline void group_core::pass_on() noexcept {
   if (covered()) return;
   wake_waiter();
-  if (covered() || job_queued_) return;
+  if (covered() || job_queued_ || settings_.executor.object) return;
   try {
     submit_job();
   } catch (...) {
+  }
+}
+
+// The same for any executor. The lock is held on entry and on return.
+inline void group_core::cover(lock_type& lock) noexcept {
+  pass_on();
+  if (!needs_runner()) return;
+  const cancellation_disabled whole;
+  try {
+    for (std::size_t n = queued(); n != 0 && needs_runner(); --n) {
+      hand_runner(lock, 0);
+      lock_patiently(lock);
+    }
+  } catch (...) {
+    if (!lock.owns_lock()) lock_patiently(lock);
   }
 }
 
@@ -182,33 +196,56 @@ inline void group_core::wake_waiter() noexcept {
   helpers_->notify_one();
 }
 
-// In a handler: rethrows, unless somebody has run the task meanwhile.
-inline void group_core::take_back(lock_type& lock, task& t, std::uint32_t serial) {
+// In a handler: rethrows, unless somebody has taken the task meanwhile.
+inline void group_core::take_back(lock_type& lock, std::uint32_t serial) {
   if (!lock.owns_lock()) lock_patiently(lock);
-  task* before = nullptr;
-  task* at = queued() != 0 ? first_ : nullptr;
-  while (at && at->serial != serial) {
-    before = at;
-    at = at == last_ ? nullptr : at->next;
+  const auto is_it = [serial](const queue_entry& e) { return e.is_task && e.serial == serial; };
+  queue_entry* e = queue_.take_first(is_it);
+  std::size_t places = 1;
+  if (e) {
+    add(queued_, -std::size_t{1});
+  } else {
+    e = line_.take_first(is_it);
+    if (!e) return;
+    --beyond_;
+    places = 0;
   }
-  if (!at) return;
-  if (at == last_) last_ = before;
-  (before ? before->next : first_) = at->next;
-  add(queued_, -std::size_t{1});
   lock.unlock();
-  dispose(t, lock);
-  finish(lock, 1);
+  dispose(static_cast<task&>(*e), lock);
+  finish(lock, places);
+  cover(lock);
   lock.unlock();
   throw;
 }
 
-// The executor is called unlocked: it may run the tasks at once, and its own code is not ours.
-inline void group_core::hand_runner(lock_type& lock) {
-  lock.unlock();
-  const runner r(*this);
-  settings_.executor.execute(settings_.executor.object, r);
-  lock_patiently(lock);
-  if (r.accept()) ++unbegun_;
+// Hands a runner to the executor, which is called unlocked: it may run the tasks at once, and its own code is not
+// ours. Unlocks.
+inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
+  struct call {
+    call(group_core& c, lock_type& l, std::uint32_t s) noexcept : core(c), lock(l) {
+      me.serial = s;
+      core.handing_.push_back(me);
+      ++core.under_way_;
+      lock.unlock();
+    }
+    call(const call&) = delete;
+    call& operator=(const call&) = delete;
+    ~call() {
+      lock_patiently(lock);
+      core.handing_.erase(me);
+      --core.under_way_;
+    }
+    group_core& core;
+    lock_type& lock;
+    handing me;
+  };
+  std::optional<runner> r;  // Destroyed unlocked: it may have been dropped.
+  {
+    const call under_way(*this, lock, serial);
+    r.emplace(static_cast<runner_host&>(*this), serial);
+    settings_.executor.execute(settings_.executor.object, *r);
+  }
+  if (r->accept()) ++unbegun_;
   lock.unlock();
 }
 

@@ -21,30 +21,18 @@ inline void group_core::run(pool_worker& self) {
   lock_type lock = locked();
   job_queued_ = false;
   recall();
-  run_queued(lock, &self);
-  self.in_the_way = context_.done();
-}
-
-inline void group_core::begin_runner(bool accepted) {
-  lock_type lock(mutex_);
-  if (accepted) --unbegun_;
-  run_queued(lock, nullptr);
-}
-
-inline void group_core::drop_runner() noexcept {
-  const std::lock_guard lock(mutex_);
-  --unbegun_;
-  if (queued() != 0) wake_waiter();
+  run_queued(lock, self);
+  self.in_the_way = stopped_;
 }
 
 // A worker of the pool, `self`, looks out for more tasks before it leaves: longer, if a blocked go()
 // was woken and is about to bring one. A custom executor's thread may be the one that is in go(), so it does not.
-inline void group_core::run_queued(lock_type& lock, pool_worker* self) {
+inline void group_core::run_queued(lock_type& lock, pool_worker& self) {
   for (;;) {
     if (queued() == 0) {
-      if (!self || self->misplaced || !open_ || context_.done()) return;
+      if (self.misplaced || !open_ || context_.done()) return;
       if (limit_ > 0 && handoff_.open(static_cast<std::size_t>(limit_))) {
-        serve(lock, *self);
+        serve(lock, self);
         withdraw_job();
       } else {
         seek(lock, blocked_ != 0 ? long_look : short_look);
@@ -56,12 +44,43 @@ inline void group_core::run_queued(lock_type& lock, pool_worker* self) {
       continue;
     }
     task& t = pop();
-    if (self) {
-      self->ticks.fetch_add(1, std::memory_order_relaxed);
-      pass_on();
-    }
+    self.ticks.fetch_add(1, std::memory_order_relaxed);
+    pass_on();
     run_one(lock, t);
   }
+}
+
+// A custom executor's runner takes its own task, or any before it that another runner is sure to come for.
+inline void group_core::begin_runner(bool accepted, std::uint32_t serial) {
+  const thread_frame lent(thread_frame::kind::lent, settings_.executor.object);
+  lock_type lock(mutex_);
+  if (accepted) --unbegun_;
+  const auto free_to_run = [this, serial](const queue_entry& e) {
+    if (e.serial == serial) return true;
+    for (const handing* h = handing_.front(); h; h = handing_.next(*h)) {
+      if (h->serial == e.serial) return false;
+    }
+    return true;
+  };
+  while (queued() != 0) {
+    if (context_.done()) {
+      drop_queued(lock);
+    } else if (queue_entry* const e = queue_.take_first(free_to_run)) {
+      run_one(lock, popped(*e));
+    } else {
+      return;
+    }
+  }
+}
+
+// Another one is to be handed over, if nobody comes for the task otherwise: by whoever is blocked until it has
+// run.
+inline void group_core::drop_runner() noexcept {
+  const std::lock_guard lock(mutex_);
+  --unbegun_;
+  if (queued() == 0) return;
+  wake_waiter();
+  if (needs_runner()) wake_callers([](const caller&) { return true; });
 }
 
 // Runs a task that was taken. The lock is held on entry and on return.
@@ -72,17 +91,27 @@ inline void group_core::run_one(lock_type& lock, task& t) {
     task& t;
     bool returned = false;
     ~ending() {
-      if (!returned) core.settle(error(std::make_error_code(std::errc::owner_dead)));
+      if (!returned) core.end_abruptly(t);
       core.dispose(t, lock);
       core.finish(lock, 1);
+      if (!returned) core.cover(lock);
     }
   };
   lock.unlock();
-  const inside_frame frame(this);
+  const thread_frame frame(thread_frame::kind::task, this, &context_.parent());
   ending guard{*this, lock, t};
   error e = t.run(context_.get());
   guard.returned = true;
-  if (e) settle(std::move(e));
+  if (!e) return;
+  settle(e);
+  t.fail(e);
+}
+
+// The task's thread ends inside it, by pthread_exit() or pthread_cancel().
+inline void group_core::end_abruptly(task& t) noexcept {
+  error dead = error_access::owner_dead();
+  settle(dead);
+  t.fail(dead);
 }
 
 // Runs tasks from the handoff until none has come for a while, some are queued, or they are recalled. The lock is
@@ -131,6 +160,7 @@ inline bool group_core::end_handed(lock_type& lock, handoff::server::outcome out
     return true;
   }
   finish(lock, 0);
+  if (queued() != 0) pass_on();
   if (anyone_sleeps()) handoff_.ask();
   return false;
 }
@@ -144,7 +174,7 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
     lock_type& lock;
     bool returned = false;
     ~ending() {
-      if (!returned) core.settle(error(std::make_error_code(std::errc::owner_dead)));
+      if (!returned) core.end_abruptly(t);
       t.~task();
       if (returned) return;
       const handoff::server::outcome outcome = server.end();
@@ -157,19 +187,27 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
       core.withdraw_job();
     }
   };
-  const inside_frame frame(this);
+  const thread_frame frame(thread_frame::kind::task, this, &context_.parent());
   ending guard{*this, server, t, lock};
   if (context_.done()) {
     reject(t);
-  } else if (error e = t.run(context_.get())) {
-    settle(std::move(e));
+    guard.returned = true;
+    return;
   }
+  error e = t.run(context_.get());
   guard.returned = true;
+  if (!e) return;
+  settle(e);
+  t.fail(e);
 }
 
 // Queues what the server of the handoff has not begun: it may be blocked, or the caller has time for it.
 inline void group_core::recall() noexcept {
-  if (handoff_.backlog()) add(pending_, handoff_.recall([this](task& t) { push(t); }));
+  if (!handoff_.backlog()) return;
+  add(pending_, handoff_.recall([this](task& t) {
+    t.serial = next_serial();
+    push(t);
+  }));
 }
 
 inline void group_core::reject(task& t) noexcept {
@@ -177,22 +215,14 @@ inline void group_core::reject(task& t) noexcept {
   const error cause = context_.cause();
   fail(cause);
   lock.unlock();
-  t.reject(cause);
+  t.fail(cause);
 }
 
-inline void group_core::run_in_place(task& t) {
-  const inside_frame frame(this);
-  error e = t.run(context_.get());
-  if (e) settle(std::move(e));
-}
-
-inline task& group_core::pop() noexcept {
-  task& t = *first_;
-  first_ = t.next;
+inline task& group_core::popped(queue_entry& e) noexcept {
   add(queued_, -std::size_t{1});
   progress();
   withdraw_job();
-  return t;
+  return static_cast<task&>(e);
 }
 
 // Looks, unlocked, for a queued task, or for the end of the last one.
@@ -209,23 +239,22 @@ inline void group_core::seek(lock_type& lock, int tries) noexcept {
   if (open_ && round_ == round) --seekers_;
 }
 
-// Destroys what has not started, since the context is done. The lock is held on entry and on return.
+// Destroys what has not started, in line or queued, since the context is done. The lock is held on entry and on
+// return.
 inline void group_core::drop_queued(lock_type& lock) noexcept {
+  grant_and_wake();
   const error cause = context_.cause();
   fail(cause);
-  task* t = first_;
+  entry_queue dropped = std::exchange(queue_, {});
   const std::size_t n = queued();
   add(queued_, -n);
   withdraw_job();
-  for (std::size_t i = 0; i != n; ++i) {
-    task* const next = t->next;
+  while (!dropped.empty()) {
+    task& t = static_cast<task&>(dropped.pop_front());
     lock.unlock();
-    {
-      const inside_frame frame(this);
-      t->reject(cause);
-      dispose(*t, lock);
-    }
-    t = next;
+    const thread_frame frame(thread_frame::kind::task, this, &context_.parent());
+    t.fail(cause);
+    dispose(t, lock);
   }
   finish(lock, n);
 }
@@ -245,14 +274,13 @@ inline void group_core::dispose(task& t, lock_type& lock) noexcept {
 // woken on this core may run at once, and would have to switch back for the lock.
 inline void group_core::finish(lock_type& lock, std::size_t tasks) noexcept {
   add(pending_, -tasks);
-  const bool space = blocked_ != 0 && !full();
+  parking_spot* const spot = grant_places();
   const bool over = pending() == 0;
   const bool helpers = over && idle_ != 0;
   const bool watchers = over && watching_ != 0;
-  if (!space && !helpers && !watchers) return;
+  if (!spot && !helpers && !watchers) return;
   lock.unlock();
-  if (space && tasks == 1) space_->notify_one();
-  if (space && tasks != 1) space_->notify_all();
+  if (spot) spot->wake.notify_one();
   if (helpers) helpers_->notify_all();
   if (watchers) done_->notify_all();
   lock_patiently(lock);

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <stop_token>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -29,9 +28,10 @@ inline clock::time_point group_core::round_deadline() const {
 // The context of the round before was dropped when it ended, unlocked.
 inline void group_core::open_round() {
   if (first_error_ && !settings_.keep_going) return;
-  if (canceled_) context_.stop(canceled_);
+  if (canceled_) context_.stop_with(canceled_);
   if (const clock::time_point when = round_deadline(); when != never) context_.make(when);
   open_ = true;
+  stopped_ = false;
   ++round_;
 }
 
@@ -46,10 +46,26 @@ inline std::vector<error> group_core::errors() const {
   return errors_;
 }
 
-inline void group_core::wake_blocked() noexcept {
-  const std::lock_guard lock(mutex_);
-  if (blocked_ != 0) space_->notify_all();
-  if (watching_ != 0) done_->notify_all();
+// Before anybody sleeps in a round, or leaves a task in line: on_done() is called then, should the context be done
+// for a reason from outside. A reason from inside comes by stop(). False: it is done.
+inline bool group_core::watch_context() noexcept {
+  if (watched_round_ == round_) return !context_.done();
+  if (!context_.watch(*this)) return false;
+  watched_round_ = round_;
+  return true;
+}
+
+// With no lock held, by whoever has made the context done. The watch has kept the group.
+inline void group_core::on_done() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (open_) {
+      grant_and_wake();
+      if (watching_ != 0) done_->notify_all();
+      pass_on();
+    }
+  }
+  release();
 }
 
 inline void group_core::fail(const error& e) noexcept {
@@ -58,90 +74,131 @@ inline void group_core::fail(const error& e) noexcept {
   failed_round_ = round_;
 }
 
-// Stops the round. Who is blocked may have registered with the parent's token, before the context was made, so a
-// stop callback alone would miss some.
-inline void group_core::stop(lock_type& lock, error cause) noexcept {
-  context_.stop(cause);
-  const context ctx = context_.get();
-  const bool wake = blocked_ != 0 || watching_ != 0;
+// Stops the round, and runs the stop callbacks. Unlocks.
+inline void group_core::stop(lock_type& lock, const error& cause) noexcept {
+  const context keep = context_.get();
+  cancellation callbacks = context_.stop(cause);
+  stopped_ = true;
+  grant_and_wake();
+  if (watching_ != 0) done_->notify_all();
   lock.unlock();
-  context_access::cancel(ctx, std::move(cause));
-  if (wake) wake_blocked();
+  callbacks.run();
 }
 
-inline void group_core::settle(error e) noexcept {
+// A task has ended with `e`, which is set to the real reason if it says no more than that the task was stopped.
+inline void group_core::settle(error& e) noexcept {
   error cause;
   lock_type lock(mutex_);
   bool repeats = false;
   if (context_.done()) {
     cause = context_.cause();
-    if (error_access::bare(e)) std::swap(e, cause);  // Destroyed unlocked: it may own an exception.
-    repeats = error_access::repeats(e, context_.cause());
+    if (error_access::bare(e)) e = cause;
+    repeats = error_access::repeats(e, cause);
   }
   fail(e);
   if (!repeats && errors_.size() < settings_.max_errors && errors_.size() < errors_.capacity())
     errors_.push_back(e);
-  if (settings_.keep_going) {
-    lock.unlock();
-  } else {
-    stop(lock, first_error_);
-  }
+  if (!settings_.keep_going) stop(lock, first_error_);
 }
 
+// Whether the context of this round is made, or that of a later one, does not show in its cause: what was first
+// between rounds, this or the end of the parent or of the group's own deadline, is remembered.
 inline void group_core::cancel(error cause) noexcept {
   if (!cause) cause = errc::canceled;
   lock_type lock(mutex_);
-  if (!canceled_) canceled_ = cause;
+  if (!canceled_) {
+    const context& parent = context_.parent();
+    canceled_ = parent.done()                        ? parent.cause()
+                : settings_.deadline <= clock::now() ? errc::deadline_exceeded
+                                                     : cause;
+  }
   if (!open_) return;
-  stop(lock, std::move(cause));
+  stop(lock, cause);
   lock.lock();
   if (!context_.done()) return;
   recall();
-  if (queued() != 0) drop_queued(lock);
+  if (queued() != 0 || !line_.empty()) drop_queued(lock);
 }
 
 inline void group_core::set_limit(std::ptrdiff_t n) {
-  const std::lock_guard lock(mutex_);
+  lock_type lock(mutex_);
   limit_ = n;
-  if (blocked_ != 0) space_->notify_all();
+  recall();
+  leave_line_to_the_limit();
+  if (line_.empty()) return;
+  if (!open_) {
+    wake_callers([](const caller&) { return true; });
+    return;
+  }
+  (void)watch_context();
+  handoff_.ask();
+  grant_and_wake();
+  cover(lock);
 }
 
 inline void group_core::throw_if_inside() const {
-  if (inside_frame::is_inside(this)) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                            "errgroup: wait() inside a task of the same group");
+  using kind = thread_frame::kind;
+  if (thread_frame::none()) return;
+  bool inside = thread_frame::is_in(kind::task, this);
+  if (!inside) {
+    const std::lock_guard lock(mutex_);
+    inside = thread_frame::runs_task_below([this](const context& parent) { return context_.is_above(parent); });
   }
+  if (!inside) return;
+  throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                          "errgroup: wait() inside a task of the same group, or of one below it");
 }
 
-// Nothing is pending, or the round was ended by another waiter. Unlocks. After a failure the context stays the
-// group's, since there will be no other round. Who ends the round cancels its context, and so does whoever waits
-// for it once more: it might return before the first, or a deadline, has come to stop the token.
+// Nothing is pending, or the round was ended by another waiter. Unlocks. The round's context is done before
+// anybody can know that the round is over. After a failure it stays the group's, since there will be no other
+// round.
 inline error group_core::end_round(unsigned long long round, lock_type& lock) {
   error outcome = outcome_of(round);
   const bool over = outcome && !settings_.keep_going;
-  context ended, before;
-  if (over) ended = context_.get();
+  context ended, watched;
+  cancellation callbacks;
   if (open_ && round_ == round) {
     open_ = false;
     if (idle_ + tokens_ != 0) helpers_->notify_all();
     if (watching_ != 0) done_->notify_all();
     idle_ = tokens_ = seekers_ = 0;  // Whoever still waits or seeks in this round is leaving.
     blocks_.trim();
-    if (blocked_ != 0) space_->notify_all();
-    if (!over) {
-      ended = context_.reset();
-      before = std::move(ended_);
-      ended_ = ended;
-      ended_round_ = round;
-    }
-  } else if (!over && ended_round_ == round) {
-    ended = ended_;
+    wake_callers([](const caller&) { return true; });
+    if (watched_round_ == round) watched = context_.unwatch(*this);
+    ended = over ? context_.get() : context_.reset();
+    callbacks = context_access::mark(ended, failed_round_ == round ? outcome : error());
   }
   lock.unlock();
-  context_access::cancel(ended, outcome);
-  if (!before.done()) context_access::cancel(before, {});  // Of a waiter that is that late.
+  const thread_frame frame(thread_frame::kind::ending, this);
+  callbacks.run();
   return outcome;
 }
+
+/// A thread that sleeps in wait(). It may have been given a task when it is woken; when it is ended instead,
+/// somebody else is.
+class group_core::parked_helper {
+ public:
+  parked_helper(group_core& core, lock_type& lock) noexcept : core_(core), lock_(lock), round_(core.round_) {
+    ++core_.idle_;
+  }
+  parked_helper(const parked_helper&) = delete;
+  parked_helper& operator=(const parked_helper&) = delete;
+  ~parked_helper() {
+    if (!core_.open_ || core_.round_ != round_) return;
+    --(core_.tokens_ != 0 ? core_.tokens_ : core_.idle_);
+    if (!woken_) core_.cover(lock_);
+  }
+  void sleep() {
+    core_.helpers_->wait(lock_);
+    woken_ = true;
+  }
+
+ private:
+  group_core& core_;                // Constant.
+  lock_type& lock_;                 // Constant.
+  const unsigned long long round_;  // Constant.
+  bool woken_ = false;              // The thread itself only.
+};
 
 inline error group_core::wait() {
   throw_if_inside();
@@ -150,13 +207,12 @@ inline error group_core::wait() {
   bool looked = false;
   while (open_ && round_ == round && pending() != 0) {
     recall();
-    if (queued() != 0) {
-      if (context_.done()) {
-        drop_queued(lock);
-      } else {
-        outside_progress();
-        run_one(lock, pop());
-      }
+    if ((queued() != 0 || !line_.empty()) && context_.done()) {
+      drop_queued(lock);
+      looked = false;
+    } else if (queued() != 0) {
+      outside_progress();
+      run_one(lock, pop());
       looked = false;
     } else if (!looked) {
       seek(lock, short_look);
@@ -164,9 +220,7 @@ inline error group_core::wait() {
     } else {
       handoff_.ask();
       if (pending() == 0) continue;
-      ++idle_;
-      helpers_->wait(lock);
-      if (open_ && round_ == round) --(tokens_ != 0 ? tokens_ : idle_);
+      parked_helper(*this, lock).sleep();
       looked = false;
     }
   }
@@ -177,52 +231,54 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
   throw_if_inside();
   lock_type lock(mutex_);
   const unsigned long long round = round_;
-  const std::stop_token token = context_.token();
-  lock.unlock();
-  const std::stop_callback on_stop(token, waker());  // Made and destroyed unlocked.
-  lock.lock();
   if (settings_.executor.pool) {
     pass_on();
     if (job_queued_) settings_.executor.pool->urge();
   }
   while (open_ && round_ == round && pending() != 0) {
-    if (context_.done()) recall();
-    if (queued() != 0 && context_.done()) {
-      drop_queued(lock);
-      continue;
+    if (!watch_context()) {
+      recall();
+      if (queued() != 0 || !line_.empty()) {
+        drop_queued(lock);
+        continue;
+      }
     }
     handoff_.ask();
     if (pending() == 0) continue;
-    ++watching_;
+    const counted watches(watching_);
     const bool in_time = detail::wait_until(*done_, lock, when);
-    --watching_;
-    if (!in_time && open_ && round_ == round && pending() != 0) {
-      lock.unlock();
-      return std::nullopt;
-    }
+    if (!in_time && open_ && round_ == round && pending() != 0) return std::nullopt;
   }
   return end_round(round, lock);
 }
 
 // No call to the group is under way but this one, and no round is opened by anyone else: open_ may be read
-// unlocked.
+// unlocked, and what no runner looks at between rounds be let go of.
 inline void group_core::close() noexcept {
-  if (!open_) return;
-  lock_type lock(mutex_, std::defer_lock);
-  cancel(errc::canceled);
-  lock.lock();
-  while (pending() != 0) {
-    recall();
-    if (queued() != 0) {
-      drop_queued(lock);
-    } else {
-      handoff_.ask();
-      if (pending() == 0) continue;
-      ++watching_;
-      done_->wait(lock);
-      --watching_;
+  assert(!thread_frame::is_in(thread_frame::kind::task, this) &&
+         "errgroup: a group is destroyed inside one of its own tasks, which it would wait for");
+  if (open_) {
+    const cancellation_disabled whole;
+    cancel(errc::canceled);
+    lock_type lock(mutex_);
+    while (pending() != 0) {
+      recall();
+      if (queued() != 0 || !line_.empty()) {
+        drop_queued(lock);
+      } else {
+        handoff_.ask();
+        if (pending() == 0) continue;
+        const counted watches(watching_);
+        done_->wait(lock);
+      }
     }
+    open_ = false;
+    const context watched = context_.unwatch(*this);
+    lock.unlock();
   }
+  std::vector<error>().swap(errors_);
+  first_error_ = canceled_ = {};
+  context_.clear();
 }
 
 }  // namespace errgroup::detail

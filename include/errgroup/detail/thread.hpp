@@ -71,7 +71,8 @@ class signals_blocked {
 };
 
 /// The signals that a thread has blocked. A thread that is started under `signals_blocked` applies the mask of the
-/// one that asked for it first: all blocked would be inherited by child processes, which SIGTERM could not end then.
+/// one that asked for it first: all blocked would be inherited by child processes, which SIGTERM could not end
+/// then.
 class signal_mask {
  public:
 #if defined(__unix__) || defined(__APPLE__)
@@ -96,6 +97,26 @@ inline void ignore_cancellation() noexcept {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 #endif
 }
+
+/// Keeps a pthread_cancel of the calling thread from taking effect, for a scope that must be left whole.
+class cancellation_disabled {
+ public:
+  cancellation_disabled(const cancellation_disabled&) = delete;
+  cancellation_disabled& operator=(const cancellation_disabled&) = delete;
+#if defined(PTHREAD_CANCEL_DISABLE)
+  cancellation_disabled() noexcept { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~cancellation_disabled() {
+    int ours;
+    pthread_setcancelstate(before_, &ours);
+  }
+
+ private:
+  int before_;  // Set in the constructor, then constant.
+#else
+  cancellation_disabled() noexcept {}
+  ~cancellation_disabled() {}
+#endif
+};
 
 /// Stands for a core that is not known.
 inline constexpr int no_core = -1;

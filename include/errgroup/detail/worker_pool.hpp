@@ -13,6 +13,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -23,6 +24,7 @@
 #include <errgroup/detail/pool_job.hpp>
 #include <errgroup/detail/ref.hpp>
 #include <errgroup/detail/thread.hpp>
+#include <errgroup/detail/thread_frame.hpp>
 #include <errgroup/detail/time.hpp>
 
 namespace errgroup::detail {
@@ -71,6 +73,9 @@ class worker_pool {
   void release() noexcept {
     if (!options_.immortal && refs_.drop()) delete this;
   }
+
+  /// True if the number of threads has a limit.
+  bool bounded() const noexcept { return options_.max_threads != 0; }
 
   /// Queues `job`. Throws: std::system_error if no thread can be started and none is idle or looking, or if
   /// shut_down() has returned; std::bad_alloc. Then the job is not queued. Preconditions: `job` is not queued.
@@ -277,6 +282,8 @@ inline void worker_pool::run_here(lock_type& lock, pool_job& job) noexcept {
 inline void worker_pool::work(worker& me) {
   mask_.apply();
   name_this_thread(options_.thread_name.c_str());
+  std::optional<thread_frame> lent;
+  if (bounded()) lent.emplace(thread_frame::kind::lent, this);
   lock_type lock(mutex_);
   leaving guard(*this, lock, me);
   begin_thread(lock, me);
