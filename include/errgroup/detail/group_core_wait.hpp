@@ -275,7 +275,8 @@ inline void group_core::close() noexcept {
     const context watched = context_.unwatch(*this);
     lock.unlock();
   }
-  if (errors_.capacity() != 0) std::vector<error>().swap(errors_);
+  if (refs_.is_one()) return;  // Then release() lets go of all.
+  std::vector<error>().swap(errors_);
   first_error_ = canceled_ = {};
   context_.clear();
 }
