@@ -112,13 +112,30 @@ TEST(ResultTest, CarriesAMoveOnlyValue) {
   EXPECT_EQ(*std::move(third).value_or(nullptr), 9);
 }
 
+TEST(ResultTest, GivesAMoveOnlyValueByReferenceToo) {
+  const result<std::unique_ptr<int>> r = std::make_unique<int>(7);
+  EXPECT_EQ(**r, 7);
+  EXPECT_EQ(*r.value(), 7);
+  EXPECT_EQ(r->get(), r.value().get());
+  static_assert(std::is_same_v<decltype(r.value()), const std::unique_ptr<int>&>);
+}
+
+TEST(ResultTest, GivesItsErrorByCopy) {
+  const error text("boom");
+  const result<int> r = text;
+  static_assert(std::is_same_v<decltype(r.error()), error>&& noexcept(r.error()));
+  const error copy = r.error();
+  EXPECT_TRUE(copy == text);
+  EXPECT_TRUE(r.error() == text);  // It is still there.
+}
+
 TEST(ResultTest, ValueRaisesTheError) {
   result<int> canceled = errc::canceled;
   EXPECT_THROW(canceled.value(), std::system_error);
   EXPECT_THROW(std::as_const(canceled).value(), std::system_error);
   EXPECT_THROW(std::move(canceled).value(), std::system_error);
   const result<int> text = error("boom");
-  EXPECT_THROW(text.value(), std::runtime_error);
+  EXPECT_THROW(text.value(), std::system_error);
   // Caught again, it is the same error.
   try {
     text.value();
@@ -219,6 +236,17 @@ TEST(ResultTest, ConvertsToAndFromExpected) {
   EXPECT_TRUE(back.error() == errc::canceled);
   const std::expected<std::unique_ptr<int>, error> moved = result<std::unique_ptr<int>>(std::make_unique<int>(3));
   EXPECT_EQ(**moved, 3);
+}
+
+TEST(ResultTest, UnexpectedOfAnEmptyErrorHasFailedAllTheSame) {
+  const result<int> r = std::expected<int, error>(std::unexpect);
+  ASSERT_FALSE(r.has_value());
+  EXPECT_TRUE(r.error() == errc::failed);
+  EXPECT_EQ(r.error().message(), "an std::unexpected held an empty error");
+  const result<int> zero = std::expected<int, std::error_code>(std::unexpect);
+  EXPECT_TRUE(zero.error() == errc::failed);
+  const result<int> null = std::expected<int, std::exception_ptr>(std::unexpect);
+  EXPECT_TRUE(null.error() == errc::failed);
 }
 #endif
 

@@ -2,7 +2,9 @@
 // Copyright (c) 2026 the errgroup authors
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <latch>
 #include <new>
 #include <vector>
 
@@ -60,6 +62,46 @@ double stream(long limit, long reps) {
   });
   side::check(tasks * reps);
   return t / tasks;
+}
+
+// The longest that a single go() took, of 8 callers that submit 100 tasks of 20 us each while a hostile thread
+// submits tiny ones in a loop. Where newcomers overtake blocked callers, the hostile thread may keep the callers
+// out, so that it gives up after 2 s.
+double longest_go(long limit) {
+  constexpr long callers = 8, tasks = 100;
+  group g{errgroup::with_limit(limit)};
+  std::latch begin(callers + 1);
+  std::atomic<long> unfinished{callers};  // Callers; written by each at its end, read by the hostile thread.
+  std::array<double, callers> longest{};  // Of each caller, by that one alone; read after all are joined.
+  long hostile_tasks = 0;                 // Written by the hostile thread; read after it is joined.
+  {
+    std::vector<std::jthread> threads;
+    threads.emplace_back([&] {
+      begin.arrive_and_wait();
+      const auto end = errgroup::clock::now() + 2s;
+      for (; unfinished != 0 && errgroup::clock::now() < end; ++hostile_tasks) {
+        g.go([] { side::tick(); });
+      }
+    });
+    for (double& longest_of_caller : longest) {
+      threads.emplace_back([&] {
+        begin.arrive_and_wait();
+        for (long i = 0; i != tasks; ++i) {
+          longest_of_caller = std::max(longest_of_caller, side::time(1, [&] { g.go([] { side::be_busy(); }); }));
+        }
+        --unfinished;
+      });
+    }
+  }
+  if (g.wait()) std::abort();
+  side::check(callers * tasks + hostile_tasks);
+  return *std::max_element(longest.begin(), longest.end());
+}
+
+double fair(long limit, long reps) {
+  double total = 0;
+  for (long r = 0; r != reps; ++r) total += longest_go(limit);
+  return total / static_cast<double>(reps);
 }
 
 template <class Block>
@@ -220,6 +262,7 @@ int main() {
                       {"context", with_context},
                       {"deadline", with_deadline},
                       {"stream", stream},
+                      {"fair", fair},
                       {"sleep", fail_fast_sleep},
                       {"wait", fail_fast_wait},
                       {"token", fail_fast_token},

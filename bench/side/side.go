@@ -95,6 +95,69 @@ func stream(limit, reps int) float64 {
 	return t / tasks
 }
 
+func beBusy() error {
+	for end := time.Now().Add(20 * time.Microsecond); time.Now().Before(end); {
+	}
+	return tick()
+}
+
+// longestGo does as longest_go in errgroup.cpp, with goroutines for threads.
+func longestGo(limit int) float64 {
+	const callers, tasks = 8, 100
+	g, _ := errgroup.WithContext(context.Background())
+	g.SetLimit(limit)
+	var all, threads sync.WaitGroup
+	all.Add(callers + 1)
+	threads.Add(callers + 1)
+	unfinished := int64(callers)
+	var longest [callers]time.Duration
+	hostileTasks := 0
+	go func() {
+		defer threads.Done()
+		all.Done()
+		all.Wait()
+		end := time.Now().Add(2 * time.Second)
+		for ; atomic.LoadInt64(&unfinished) != 0 && time.Now().Before(end); hostileTasks++ {
+			g.Go(tick)
+		}
+	}()
+	for c := range longest {
+		go func(longest *time.Duration) {
+			defer threads.Done()
+			all.Done()
+			all.Wait()
+			for i := 0; i < tasks; i++ {
+				start := time.Now()
+				g.Go(beBusy)
+				if t := time.Since(start); t > *longest {
+					*longest = t
+				}
+			}
+			atomic.AddInt64(&unfinished, -1)
+		}(&longest[c])
+	}
+	threads.Wait()
+	if g.Wait() != nil {
+		panic("failed")
+	}
+	check(int64(callers*tasks + hostileTasks))
+	most := time.Duration(0)
+	for _, t := range longest {
+		if t > most {
+			most = t
+		}
+	}
+	return float64(most.Nanoseconds())
+}
+
+func fair(limit, reps int) float64 {
+	total := 0.0
+	for r := 0; r < reps; r++ {
+		total += longestGo(limit)
+	}
+	return total / float64(reps)
+}
+
 func failFast(n, reps int) float64 {
 	total := 0.0
 	failure := errors.New("failure")
@@ -148,7 +211,7 @@ func lateness(_, reps int) float64 {
 func main() {
 	works := map[string]func(n, reps int) float64{
 		"group": smallGroups, "context": withContext, "deadline": withDeadline, "stream": stream,
-		"sleep": failFast, "wait": failFast, "token": failFast, "lateness": lateness,
+		"fair": fair, "sleep": failFast, "wait": failFast, "token": failFast, "lateness": lateness,
 	}
 	in := bufio.NewReader(os.Stdin)
 	for {

@@ -69,6 +69,14 @@ inline void check(long want) {
   }
 }
 
+/// A task that keeps its thread busy for 20 us.
+inline void be_busy() {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+  while (std::chrono::steady_clock::now() < end) {
+  }
+  tick();
+}
+
 /// Siblings that block until they are stopped, and one that fails when it is told to.
 struct blocked {
   explicit blocked(long n) : left(n) {}

@@ -70,7 +70,7 @@ template <class Clock, class Duration>
 inline constexpr bool is_time_point<std::chrono::time_point<Clock, Duration>> = true;
 
 template <class T>
-concept bare_option = std::is_arithmetic_v<T> || is_duration<T> || is_time_point<T>;
+concept bare_option = is_duration<T> || is_time_point<T>;
 
 }  // namespace detail
 
@@ -110,8 +110,6 @@ class group {
                   "errgroup: a duration is no option: write group(errgroup::with_timeout(d))");
     static_assert(!(... || detail::is_time_point<std::remove_cvref_t<Args>>),
                   "errgroup: a time is no option: write group(errgroup::with_deadline(t))");
-    static_assert(!(... || std::is_arithmetic_v<std::remove_cvref_t<Args>>),
-                  "errgroup: a number is no option: write group(errgroup::with_limit(n))");
   }
 
   group(const group&) = delete;

@@ -69,10 +69,14 @@ class [[nodiscard]] result {
   }
 
 #if defined(__cpp_lib_expected)
+  /// Holds what `e` holds. An `unexpected` of an empty error has failed all the same: with `errc::failed`.
   template <std::convertible_to<T> U, std::convertible_to<errgroup::error> E>
   result(std::expected<U, E> e)
-      : result(e ? result(T(*std::move(e))) : result(errgroup::error(std::move(e).error()))) {}
+      : result(e ? result(T(*std::move(e)))
+                 : result(detail::error_access::never_empty(std::move(e).error(),
+                                                            "an std::unexpected held an empty error"))) {}
 
+  /// Converts to an expected of the same value or error.
   operator std::expected<T, errgroup::error>() const& { return expected(*this); }
   operator std::expected<T, errgroup::error>() && { return expected(std::move(*this)); }
 #endif
@@ -92,7 +96,7 @@ class [[nodiscard]] result {
   const T& value() const& { return *raised(*this); }
   T&& value() && { return std::move(*raised(*this)); }
 
-  /// Returns the error; empty if there is a value.
+  /// Returns a copy of the error, which is cheap; empty if there is a value.
   errgroup::error error() const noexcept { return error_; }
 
   /// Returns the value, else `other`.
