@@ -305,7 +305,7 @@ TEST(ThreadCacheTest, ThreadsHaveTheSignalMaskOfTheCachesMaker) {
   EXPECT_EQ(right, 3);
 }
 
-// Whoever makes it start: here, a thread of the cache with a mask of its own passes the search for work on.
+// Here a thread of the cache, with a mask that the function has set, makes the next one start.
 TEST(ThreadCacheTest, AThreadStartedByAFunctionHasTheSignalMaskOfTheCachesMaker) {
   const masked maker({SIGUSR2});
   thread_cache cache;

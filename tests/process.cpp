@@ -140,10 +140,10 @@ void mask_all_but(int signal) {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-// The child would sleep for a minute.
+// The child would sleep for some seconds.
 void require_that_sigterm_ends_a_child() {
-  char sleep[] = "sleep", minute[] = "60";
-  char* const args[] = {sleep, minute, nullptr};
+  char sleep[] = "sleep", seconds[] = "10";
+  char* const args[] = {sleep, seconds, nullptr};
   pid_t child = 0;
   require(posix_spawnp(&child, sleep, nullptr, nullptr, args, environ) == 0, "posix_spawnp");
   kill(child, SIGTERM);
@@ -193,7 +193,7 @@ int shared_starts_lazily() {
     sigset_t mask;
     pthread_sigmask(SIG_SETMASK, nullptr, &mask);
     require(sigismember(&mask, SIGTERM) == 1 && sigismember(&mask, SIGUSR1) == 0, "not the first user's mask");
-    require(threads_of_this_process() == before + 1, "not one thread more");
+    require(threads_of_this_process() > before, "no thread was counted");  // A sanitizer may have its own.
     done.count_down();
   });
   done.wait();

@@ -158,7 +158,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
   void reserve_error();
   bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
   bool needs_runner() const noexcept {
-    return settings_.executor.object && queued() > unbegun_ + seekers_ + tokens_ + under_way_;
+    return settings_.executor.object && queued() > unbegun_ + seekers_ + tokens_;
   }
   void pass_on() noexcept;
   void cover(lock_type& lock) noexcept;
@@ -241,7 +241,6 @@ class group_core final : private pool_job, private runner_host, private done_wat
   std::size_t blocked_ = 0;          // Threads in line that sleep.
   std::size_t watching_ = 0;         // Threads that wait on done_.
   std::size_t unbegun_ = 0;          // Runners that the executor has accepted, and neither begun nor dropped.
-  std::size_t under_way_ = 0;        // Length of the next:
   intrusive_list<handing> handing_;  // Calls of execute() that are under way.
   unsigned long long round_ = 1;
   unsigned long long failed_round_ = 0;   // Of first_error_.

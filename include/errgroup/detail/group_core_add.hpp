@@ -206,7 +206,6 @@ inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
     call(group_core& c, lock_type& l, std::uint32_t s) noexcept : core(c), lock(l) {
       me.serial = s;
       core.handing_.push_back(me);
-      ++core.under_way_;
       lock.unlock();
     }
     call(const call&) = delete;
@@ -214,7 +213,6 @@ inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
     ~call() {
       lock_patiently(lock);
       core.handing_.erase(me);
-      --core.under_way_;
     }
     group_core& core;
     lock_type& lock;

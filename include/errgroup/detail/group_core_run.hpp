@@ -250,7 +250,7 @@ inline void group_core::seek(lock_type& lock, int tries) noexcept {
 // return.
 inline void group_core::drop_queued(lock_type& lock) noexcept {
   grant_and_wake();
-  const error cause = context_.cause();
+  error cause = context_.cause();
   fail(cause);
   entry_queue dropped = std::exchange(queue_, {});
   const std::size_t n = queued();
@@ -263,6 +263,7 @@ inline void group_core::drop_queued(lock_type& lock) noexcept {
     t.fail(cause);
     dispose(t, lock);
   }
+  cause = {};  // Before the end is told, since the group's owner may count on it; the group itself still has it.
   finish(lock, n);
 }
 
