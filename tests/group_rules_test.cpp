@@ -473,7 +473,6 @@ TEST(GroupRulesTest, ALaterRoundThatSucceedsEndsWithNoEarlierRoundsError) {
   EXPECT_NE(third.cause().message(), "first");
 }
 
-// Whether wait(), wait_for() or the stop of a round's context ends it.
 TEST(GroupRulesTest, FromAStopCallbackOfARoundsEndGoIsRefused) {
   for (const bool timed : {false, true}) {
     group g;
@@ -501,6 +500,21 @@ TEST(GroupRulesTest, FromAStopCallbackOfARoundsEndGoIsRefused) {
     EXPECT_FALSE(g.wait());
     EXPECT_EQ(ran, 10);
   }
+}
+
+// Another thread has opened the next round by then.
+TEST(GroupRulesTest, FromAStopCallbackOfARoundsEndGoIsRefusedThoughTheNextRoundIsOpen) {
+  group g;
+  std::atomic<int> ran{0};
+  {
+    const std::stop_callback callback(g.get_stop_token(), [&] {
+      std::jthread([&] { EXPECT_TRUE(g.go([&] { ran += 10; })); }).join();
+      EXPECT_FALSE(g.go([&] { ++ran; }));
+    });
+    EXPECT_FALSE(g.wait());
+  }
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(ran, 10);
 }
 
 TEST(GroupRulesTest, OneGroupsGoIsTakenFromTheEndOfAnothersRound) {
