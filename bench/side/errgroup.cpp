@@ -280,6 +280,7 @@ int main() {
                       {"token", fail_fast_token},
                       {"lateness", lateness},
                       {"start", side::start<group_tasks>},
+                      {"rested", side::start_rested<group_tasks>},
                       {"cold", side::start<group_tasks>},
                       {"gather-200us", side::gather<group_tasks, 200>},
                       {"gather-2ms", side::gather<group_tasks, 2000>},

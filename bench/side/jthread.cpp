@@ -93,6 +93,7 @@ int main() {
                       {"wait", fail_fast_token},
                       {"token", fail_fast_token},
                       {"start", side::start<thread_tasks>},
+                      {"rested", side::start_rested<thread_tasks>},
                       {"cold", side::start<thread_tasks>},
                       {"gather-200us", side::gather<thread_tasks, 200>},
                       {"gather-2ms", side::gather<thread_tasks, 2000>},

@@ -71,4 +71,6 @@ class parked_tasks {
 
 }  // namespace
 
-int main() { return side::serve({{"start", side::start<parked_tasks>}}); }
+int main() {
+  return side::serve({{"start", side::start<parked_tasks>}, {"rested", side::start_rested<parked_tasks>}});
+}

@@ -262,6 +262,16 @@ func startTasks(n, reps int) float64 {
 	return total / float64(reps)
 }
 
+func startRested(n, reps int) float64 {
+	total := 0.0
+	for i := 0; i < 8*reps; i++ {
+		time.Sleep(500 * time.Microsecond)
+		total += meet(n)
+	}
+	check(int64(8 * n * reps))
+	return total / float64(8*reps)
+}
+
 func sleepFor(d time.Duration) func() error {
 	return func() error {
 		time.Sleep(d)
@@ -370,7 +380,7 @@ func main() {
 	works := map[string]func(n, reps int) float64{
 		"group": smallGroups, "context": withContext, "deadline": withDeadline, "stream": stream,
 		"fair": fair, "sleep": failFast, "wait": failFast, "token": failFast, "lateness": lateness,
-		"start": startTasks, "cold": startTasks, "mixed": mixed, "changed": changed, "late": late,
+		"start": startTasks, "rested": startRested, "cold": startTasks, "mixed": mixed, "changed": changed, "late": late,
 		"gather-200us": gather(200 * time.Microsecond), "gather-2ms": gather(2 * time.Millisecond),
 		"compute-1us": compute(1), "compute-10us": compute(10), "compute-100us": compute(100),
 		"compute-1ms": compute(1000),

@@ -45,20 +45,35 @@ class meeting {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// Measures the time from the first go() until n tasks that meet have all begun, while their owner does not help.
+/// Returns the time from the first go() until n tasks that meet have all begun, while their owner does not help.
+template <class Tasks>
+double start_once(long n) {
+  Tasks tasks;
+  meeting all(n);
+  for (long i = 0; i != n; ++i) tasks.go([&all] { all.arrive(); });
+  all.wait();
+  tasks.wait();
+  check(n);
+  return all.elapsed();
+}
+
 template <class Tasks>
 double start(long n, long reps) {
   double total = 0;
-  for (long r = 0; r != reps; ++r) {
-    Tasks tasks;
-    meeting all(n);
-    for (long i = 0; i != n; ++i) tasks.go([&all] { all.arrive(); });
-    all.wait();
-    tasks.wait();
-    total += all.elapsed();
-  }
-  check(n * reps);
+  for (long r = 0; r != reps; ++r) total += start_once<Tasks>(n);
   return total / static_cast<double>(reps);
+}
+
+/// Measures the same where nothing was to be done for 500 us before: the mean of eight times.
+template <class Tasks>
+double start_rested(long n, long reps) {
+  const long times = 8 * reps;
+  double total = 0;
+  for (long i = 0; i != times; ++i) {
+    std::this_thread::sleep_for(std::chrono::microseconds(500));
+    total += start_once<Tasks>(n);
+  }
+  return total / static_cast<double>(times);
 }
 
 inline void sleep(std::chrono::microseconds d) {
