@@ -386,24 +386,46 @@ TEST(GroupKeepsNothingTest, ThoughAWorkerLingers) {
   }
 }
 
-// Tasks that have not begun are dropped by whichever thread comes first, and none of these keeps the reason. All
-// run on one core, where who is told the end of the tasks most likely goes on before the one that tells it.
+/// A task whose destructor says that it has begun, and ends when it is released.
+struct blocks_in_destructor {
+  std::latch* begun;
+  std::latch* release;
+  blocks_in_destructor(std::latch& b, std::latch& r) : begun(&b), release(&r) {}
+  blocks_in_destructor(blocks_in_destructor&& other) noexcept
+      : begun(std::exchange(other.begun, nullptr)), release(other.release) {}
+  ~blocks_in_destructor() {
+    if (!begun) return;
+    begun->count_down();
+    release->wait();
+  }
+  void operator()() const {}
+};
+
+// The group is destroyed by a thread that sleeps until a worker tells it the end of the tasks. On one core it most
+// likely goes on before that worker does.
 TEST(GroupKeepsNothingTest, ThoughAWorkerHasDroppedWhatWasQueued) {
   cpu_set_t before, one;
   ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
   ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
-  errgroup::thread_cache cache({.max_threads = 2});
-  for (int i = 0; i != 1'000; ++i) {
-    {
-      group g(errgroup::with_executor(cache));
-      for (int t = 0; t != 6; ++t) {
-        g.go([] { throw counted_exception(); });
-      }
-      EXPECT_TRUE(*g.wait_for(1h));
-    }
-    EXPECT_EQ(counted_exception::live, 0);
+  errgroup::thread_cache cache({.max_threads = 1});
+  for (int i = 0; i != 200; ++i) {
+    auto g = std::make_unique<group>(errgroup::with_executor(cache));
+    std::latch fail(1), dropping(1), drop(1);
+    g->go([&] {
+      fail.wait();
+      throw counted_exception();
+    });
+    g->go(blocks_in_destructor(dropping, drop));
+    fail.count_down();
+    dropping.wait();
+    blocked_thread owner([&] {
+      EXPECT_TRUE(*g->wait_for(1h));
+      g.reset();
+      EXPECT_EQ(counted_exception::live, 0);
+    });
+    drop.count_down();
   }
   EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
