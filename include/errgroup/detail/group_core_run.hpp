@@ -74,6 +74,7 @@ inline void group_core::begin_runner(bool accepted, std::uint32_t serial) {
     } else if (queue_entry* const e = queue_.take_first(free_to_run)) {
       run_one(lock, popped(*e));
     } else {
+      if (needs_runner()) wake_callers([](const caller&) { return true; });
       return;
     }
   }
