@@ -737,8 +737,9 @@ TEST(ContextTest, PredicateMayDestroyTheContextThatItsWaitIsUnder) {
   std::condition_variable_any cv;
   std::unique_lock lock(mutex);
   const error stopped = owned->wait(cv, lock, [&, &cancel = cancel] {
-    owned.reset();
     cancel(error("why"));
+    cancel = canceler();
+    owned.reset();  // The last reference but the wait's own.
     return false;
   });
   EXPECT_EQ(stopped.message(), "why");
