@@ -1063,6 +1063,26 @@ TEST(ContextNodeTest, WatcherMayBeRegisteredAnewWhenItIsTold) {
   EXPECT_EQ(watcher.told(), 2);
 }
 
+// The watcher is told for the time of a thousand yields more, in which the other thread would return early.
+TEST(ContextNodeTest, ForgettingMayWaitForTheEndOfBeingTold) {
+  const auto node = errgroup::detail::context_node::make({});
+  counting_watcher watcher;
+  std::latch entered(1), forgetting(1);
+  watcher.then = [&] {
+    entered.count_down();
+    forgetting.wait();
+    for (int i = 0; i != 1000; ++i) std::this_thread::yield();
+  };
+  EXPECT_TRUE(node->watch(watcher));
+  const std::jthread other([&] {
+    entered.wait();
+    forgetting.count_down();
+    node->unwatch_and_wait(watcher);
+    EXPECT_EQ(watcher.told(), 1);
+  });
+  node->cancel({});
+}
+
 TEST(ContextNodeTest, WatcherOfTheBackgroundIsNeverTold) {
   counting_watcher watcher;
   EXPECT_TRUE(context_access::watch(context(), watcher));
