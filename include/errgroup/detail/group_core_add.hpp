@@ -20,7 +20,7 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
                                                void*& block, error* why_not) {
   lock = locked();
   admission how = may_enter() ? admission::reserved : find_place(lock, may_block, why_not);
-  if (shape.handy && limit_ > 0 && how == admission::reserved && handoff_.crowded() && !is_inside()) {
+  if (how == admission::reserved && shape.handy && limit_ > 0 && handoff_.crowded() && !is_inside()) {
     const handoff::watch first = handoff_.first();
     lock.unlock();
     spin(glance, [&] { return first.ended(); });
