@@ -111,7 +111,7 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
-constexpr std::string_view usage =
+constexpr const char* usage =
     "usage: dashboard_aggregator [--timeout D] [--profile-latency D] [--order-latency D] [--fail profile|order]\n"
     "       D is a whole number of ms or s: 500ms, 2s. Without options: a run that times out, then one that does "
     "not.\n";
@@ -121,9 +121,7 @@ int bad_usage(const std::string& why) {
   return 2;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   services mock;
   if (argc == 1) {
     std::puts("a timeout of 1 s");
@@ -135,7 +133,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--help") {
-      std::cout << usage;
+      std::fputs(usage, stdout);
       return 0;
     }
     milliseconds* const target = option == "--timeout"           ? &timeout
@@ -156,4 +154,13 @@ int main(int argc, char** argv) {
     }
   }
   return show(timeout, mock) ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+  std::cerr << "dashboard_aggregator: the output could not be written\n";
+  return 1;
 }

@@ -19,9 +19,7 @@ errgroup::error read(const std::string& path) {
   return file.eof() ? errgroup::error() : errgroup::error(std::errc::io_error, path);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc == 1) {
     std::cerr << "just_errors: no files given\nusage: just_errors FILE...\n";
     return 2;
@@ -35,4 +33,14 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::cout << "read all files\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::cout.flush()) return code;
+  std::cerr << "just_errors: the output could not be written\n";
+  return 1;
 }

@@ -40,9 +40,7 @@ errgroup::result<std::vector<std::string>> search_all(const errgroup::context& p
   return results;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc > 2) {
     std::cerr << "parallel_search: more than one query\nusage: parallel_search [QUERY]\n";
     return 2;
@@ -53,4 +51,14 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (const std::string& line : *results) std::cout << line << '\n';
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::cout.flush()) return code;
+  std::cerr << "parallel_search: the output could not be written\n";
+  return 1;
 }

@@ -58,19 +58,27 @@ errgroup::result<std::map<fs::path, std::uint64_t>> hash_all(const errgroup::con
   return hashes;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc != 2) {
     std::cerr << "pipeline: one directory is needed\nusage: pipeline DIRECTORY\n";
     return 2;
   }
   const auto hashes = hash_all(errgroup::context(), argv[1]);
   if (!hashes) {
-    std::cout << hashes.error() << '\n';
+    std::printf("%s\n", hashes.error().message().c_str());
     return 1;
   }
   for (const auto& [path, hash] : *hashes) {
     std::printf("%016llx  %s\n", static_cast<unsigned long long>(hash), path.c_str());
   }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+  std::cerr << "pipeline: the output could not be written\n";
+  return 1;
 }

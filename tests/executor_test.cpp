@@ -7,6 +7,9 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <csignal>
+#include <cstring>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
@@ -104,6 +107,23 @@ TEST(ThreadCacheTest, QueuesAtMaxThreadsInOrder) {
   for (int i = 0; i != 100; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
 }
 
+TEST(ThreadCacheTest, ExecuteReturnsWhileAllOfMaxThreadsAreBlocked) {
+  std::latch blocked(1), go(1);
+  std::atomic<int> ran{0};
+  {
+    thread_cache cache({.max_threads = 1});
+    cache.execute([&] {
+      blocked.count_down();
+      go.wait();
+    });
+    blocked.wait();
+    for (int i = 0; i != 10; ++i) cache.execute([&] { ++ran; });
+    EXPECT_EQ(ran, 0);
+    go.count_down();
+  }
+  EXPECT_EQ(ran, 10);
+}
+
 TEST(ThreadCacheTest, NeverMoreThanMaxThreads) {
   std::atomic<int> now{0}, most{0};
   {
@@ -145,8 +165,8 @@ TEST(ThreadCacheTest, WorkGivenWhileTheDestructorRunsIsRun) {
   EXPECT_EQ(ran, 1);
 }
 
-// The cache only has to outlive the group's last go(): its destructor finds the group's job queued, and threads that
-// are parked, or look for work.
+// The cache only has to outlive the group's last go(): its destructor finds the group's job queued, and threads
+// that are parked, or look for work.
 TEST(ThreadCacheTest, DestructorRunsTheTasksOfAGroupThatOutlivesIt) {
   for (int i = 0; i != 500; ++i) {
     std::atomic<int> ran{0};
@@ -162,28 +182,69 @@ TEST(ThreadCacheTest, DestructorRunsTheTasksOfAGroupThatOutlivesIt) {
   }
 }
 
-TEST(ThreadCacheTest, ReusesAnIdleThread) {
-  thread_cache cache({.max_threads = 1});
-  std::thread::id first, second;
-  run(cache, [&] { first = std::this_thread::get_id(); });
-  run(cache, [&] { second = std::this_thread::get_id(); });
-  EXPECT_EQ(first, second);
+// Who comes too late is told so, and the group is as before.
+TEST(ThreadCacheTest, GoThrowsWhenTheCacheIsGone) {
+  std::optional<thread_cache> cache(std::in_place);
+  errgroup::group g(errgroup::with_executor(*cache));
+  cache.reset();
+  bool ran = false;
+  EXPECT_THROW(g.go([&] { ran = true; }), std::system_error);
+  EXPECT_FALSE(g.wait());
+  EXPECT_FALSE(ran);
 }
 
-struct tells_its_end {
-  std::promise<void>* told = nullptr;
-  ~tells_its_end() {
-    if (told) told->set_value();
+TEST(ThreadCacheTest, ReusesAnIdleThread) {
+  std::atomic<int> started{0};
+  thread_cache cache({.max_threads = 1, .on_thread_start = [&] { ++started; }});
+  for (int i = 0; i != 10; ++i) run(cache, [] {});
+  EXPECT_EQ(started, 1);
+}
+
+// Calls its function as the thread ends.
+struct at_thread_end {
+  std::function<void()> call;
+  ~at_thread_end() {
+    if (call) call();
   }
 };
-thread_local tells_its_end end_of_thread;
+thread_local at_thread_end end_of_thread;
 
 TEST(ThreadCacheTest, IdleThreadEndsAfterItsTimeout) {
   std::promise<void> ended;
   thread_cache cache({.idle_timeout = 1ms});
-  cache.execute([&] { end_of_thread.told = &ended; });
+  cache.execute([&] { end_of_thread.call = [&] { ended.set_value(); }; });
   ended.get_future().wait();  // While the cache lives.
   run(cache, [] {});
+}
+
+TEST(ThreadCacheTest, ThreadsHaveEndedWhenTheDestructorReturns) {
+  for (int i = 0; i != 100; ++i) {
+    std::atomic<int> ended{0};
+    {
+      thread_cache cache;
+      std::latch all(4);
+      for (int k = 0; k != 4; ++k) {
+        cache.execute([&] {
+          end_of_thread.call = [&] {
+            std::this_thread::yield();  // So that one that is not waited for comes late.
+            ++ended;
+          };
+          all.arrive_and_wait();
+        });
+      }
+    }
+    EXPECT_EQ(ended, 4);
+  }
+}
+
+// The cache's destructor has told the thread to leave, and waits for its end.
+TEST(ThreadCacheTest, WorkGivenByAThreadThatEndsIsRun) {
+  std::atomic<int> ran{0};
+  {
+    thread_cache cache;
+    run(cache, [&] { end_of_thread.call = [&] { cache.execute([&] { ++ran; }); }; });
+  }
+  EXPECT_EQ(ran, 1);
 }
 
 TEST(ThreadCacheTest, NamesItsThreads) {
@@ -191,6 +252,137 @@ TEST(ThreadCacheTest, NamesItsThreads) {
   char name[32] = {};
   run(cache, [&] { pthread_getname_np(pthread_self(), name, sizeof(name)); });
   EXPECT_EQ(std::string(name), "my-cache-with-a");
+}
+
+// Compares the calling thread's mask with one that blocks these signals.
+bool mask_is(std::initializer_list<int> blocked) {
+  sigset_t mask, expected;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  sigemptyset(&expected);
+  for (const int s : blocked) sigaddset(&expected, s);
+  for (int s = 1; s != SIGRTMIN; ++s) {
+    if (sigismember(&mask, s) != sigismember(&expected, s)) return false;
+  }
+  return true;
+}
+
+// Blocks these signals on the calling thread, and no others, for a scope.
+class masked {
+ public:
+  explicit masked(std::initializer_list<int> blocked) {
+    sigset_t mask;
+    sigemptyset(&mask);
+    for (const int s : blocked) sigaddset(&mask, s);
+    pthread_sigmask(SIG_SETMASK, &mask, &before_);
+  }
+  masked(const masked&) = delete;
+  masked& operator=(const masked&) = delete;
+  ~masked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+TEST(ThreadCacheTest, ThreadsHaveTheSignalMaskOfTheCachesMaker) {
+  std::optional<thread_cache> cache;
+  {
+    const masked maker({SIGUSR2});
+    cache.emplace();
+  }
+  std::latch all(3);
+  std::atomic<int> right{0};
+  {
+    const masked starter({SIGTERM, SIGINT});
+    for (int i = 0; i != 3; ++i) {
+      cache->execute([&] {
+        right += mask_is({SIGUSR2});
+        all.arrive_and_wait();
+      });
+    }
+    EXPECT_TRUE(mask_is({SIGTERM, SIGINT}));  // As before: a thread is started under another.
+  }
+  cache.reset();
+  EXPECT_EQ(right, 3);
+}
+
+// Here a thread of the cache, with a mask that the function has set, makes the next one start.
+TEST(ThreadCacheTest, AThreadStartedByAFunctionHasTheSignalMaskOfTheCachesMaker) {
+  const masked maker({SIGUSR2});
+  thread_cache cache;
+  run(cache, [&] {
+    const masked starter({SIGTERM});
+    bool right = false;
+    run(cache, [&] { right = mask_is({SIGUSR2}); });
+    EXPECT_TRUE(right);
+  });
+}
+
+thread_local bool began_with_the_hook = false;
+
+TEST(ThreadCacheTest, OnThreadStartIsCalledFirstOnEachThread) {
+  std::atomic<int> calls{0}, ready{0}, after{0};
+  {
+    const masked maker({SIGUSR2});
+    thread_cache cache({.thread_name = "hooked", .on_thread_start = [&] {
+                          char name[32] = {};
+                          pthread_getname_np(pthread_self(), name, sizeof(name));
+                          ++calls;
+                          ready += std::strcmp(name, "hooked") == 0 && mask_is({SIGUSR2});
+                          began_with_the_hook = true;
+                        }});
+    std::latch all(3);
+    for (int round = 0; round != 2; ++round) {
+      for (int i = 0; i != 3; ++i) {
+        cache.execute([&, round] {
+          after += began_with_the_hook;
+          if (round == 0) all.arrive_and_wait();
+        });
+      }
+      if (round == 0) all.wait();
+    }
+  }
+  EXPECT_GE(calls, 3);
+  EXPECT_EQ(ready, calls);
+  EXPECT_EQ(after, 6);
+}
+
+TEST(ThreadCacheTest, OnThreadStartIsCalledOnceAThread) {
+  int calls = 0;  // Of one thread only.
+  {
+    thread_cache cache({.max_threads = 1, .on_thread_start = [&] { ++calls; }});
+    for (int i = 0; i != 10; ++i) cache.execute([] {});
+  }
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(ThreadCacheTest, OnThreadStartMayUseTheCache) {
+  std::atomic<int> ran{0};
+  {
+    std::optional<thread_cache> cache;
+    cache.emplace(
+        thread_cache_options{.max_threads = 1, .on_thread_start = [&] { cache->execute([&] { ++ran; }); }});
+    run(*cache, [&] { ++ran; });
+  }
+  EXPECT_EQ(ran, 2);
+}
+
+TEST(ThreadCacheTest, OnThreadStartMayEndItsThread) {
+  std::atomic<int> calls{0};
+  thread_cache cache({.max_threads = 1, .on_thread_start = [&] {
+                        if (++calls == 1) pthread_exit(nullptr);
+                      }});
+  run(cache, [] {});
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(ThreadCacheTest, OnThreadStartIsDestroyedWithTheCache) {
+  auto shared = std::make_shared<int>(1);
+  std::optional<thread_cache> cache;
+  cache.emplace(thread_cache_options{.on_thread_start = [shared] {}});
+  errgroup::group g(errgroup::with_executor(*cache));  // Outlives it.
+  run(*cache, [] {});
+  cache.reset();
+  EXPECT_EQ(shared.use_count(), 1);
 }
 
 TEST(ThreadCacheTest, SharedIsOneAndRuns) {
@@ -249,6 +441,30 @@ TEST(ThreadCacheDeathTest, EscapingExceptionTerminates) {
       "escaped|terminate");
 }
 
+TEST(ThreadCacheDeathTest, ExceptionFromOnThreadStartTerminates) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        thread_cache cache({.on_thread_start = [] { throw std::runtime_error("escaped"); }});
+        cache.execute([] {});
+      },
+      "escaped|terminate");
+}
+
+#if GTEST_HAS_DEATH_TEST && !defined(NDEBUG)
+TEST(ThreadCacheDeathTest, DestroyedOnOneOfItsOwnThreads) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        auto* const cache = new thread_cache;
+        std::latch never(1);
+        cache->execute([&] { delete cache; });
+        never.wait();
+      },
+      "a thread_cache must not be destroyed on one of its own threads");
+}
+#endif
+
 // A function that ends its thread takes the thread from the cache, and nothing else.
 TEST(ThreadCacheTest, FunctionMayEndItsThread) {
   std::atomic<int> ran{0};
@@ -268,21 +484,130 @@ constexpr bool cancelling_is_reported = true;
 constexpr bool cancelling_is_reported = false;
 #endif
 
-// It ends where it next waits: as it looks for more to run, or is idle.
-TEST(ThreadCacheTest, AThreadMayBeCancelled) {
+// Varies when a thread of the cache is cancelled: as it ends a function, looks for more (some 50 µs), or is
+// parked.
+void pass_time(std::chrono::microseconds d) {
+  for (const auto until = errgroup::clock::now() + d; errgroup::clock::now() < until;) {
+  }
+}
+
+// It ends where it next waits, and must not be counted any more: there is room for no other thread.
+TEST(ThreadCacheTest, AThreadMayCancelItself) {
   if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
-  for (int i = 0; i != 5; ++i) {
+  for (int i = 0; i != 200; ++i) {
     std::atomic<int> ran{0};
     {
-      thread_cache cache;
+      thread_cache cache({.max_threads = 1});
       cache.execute([&] {
         ++ran;
         pthread_cancel(pthread_self());
       });
-      std::this_thread::sleep_for(std::chrono::milliseconds(i));
+      pass_time(std::chrono::microseconds(i));
       run(cache, [&] { ++ran; });
     }
     EXPECT_EQ(ran, 2);
+  }
+}
+
+// What is given next may be given to it, since it has yet to see that it was cancelled.
+TEST(ThreadCacheTest, AnIdleThreadMayBeCancelled) {
+  if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
+  for (int i = 0; i != 1000; ++i) {
+    thread_cache cache({.max_threads = 1});
+    pthread_t idle{};
+    run(cache, [&] { idle = pthread_self(); });
+    pass_time(std::chrono::microseconds(i % 200));
+    pthread_cancel(idle);
+    if (i % 2 != 0) pass_time(std::chrono::microseconds(i % 20));
+    run(cache, [] {});
+  }
+}
+
+TEST(ThreadCacheTest, AllIdleThreadsMayBeCancelledBeforeTheDestructor) {
+  if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
+  for (int i = 0; i != 200; ++i) {
+    thread_cache cache({.max_threads = 3});
+    std::atomic<int> n{0};
+    pthread_t idle[3] = {};
+    std::latch all(4);
+    for (int k = 0; k != 3; ++k) {
+      cache.execute([&] {
+        idle[n++] = pthread_self();
+        all.arrive_and_wait();
+      });
+    }
+    all.arrive_and_wait();
+    pass_time(std::chrono::microseconds(i));
+    for (const pthread_t t : idle) pthread_cancel(t);
+    if (i % 2 != 0) cache.execute([] {});
+  }
+}
+
+// A job whose owner and runner are seen to get on, so that the worker that looks takes long naps and leaves it
+// alone.
+class brisk_job final : public errgroup::detail::pool_job {
+ public:
+  void run(errgroup::detail::pool_worker&) override {
+    if (runs_.fetch_add(1) == 0) {
+      first_.set_value();
+      end_.get_future().wait();
+    } else {
+      again_.set_value();
+    }
+  }
+  void retain() noexcept override {}
+  void release() noexcept override {}
+
+  void wait_for_first_run() { first_.get_future().wait(); }
+  void get_on() {
+    for (int i = 0; i != 1000; ++i) {
+      progress();
+      outside_progress();
+    }
+  }
+  void wait_for_second_run() { again_.get_future().wait(); }
+  void end_first_run() { end_.set_value(); }
+  int runs() const { return runs_; }
+
+ private:
+  std::atomic<int> runs_{0};
+  std::promise<void> first_, again_, end_;
+};
+
+struct ordinary_job final : errgroup::detail::pool_job {
+  void run(errgroup::detail::pool_worker&) override {}
+  void retain() noexcept override {}
+  void release() noexcept override {}
+};
+
+// While a job is queued, somebody looks, also when the one who did is cancelled in its nap.
+TEST(WorkerPoolTest, TheWorkerThatLooksMayBeCancelled) {
+  if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
+  using errgroup::detail::worker_pool;
+  for (int i = 0; i != 100; ++i) {
+    std::atomic<int> starting{0}, started{0};
+    pthread_t threads[64] = {};
+    const auto pool = errgroup::detail::ref<worker_pool>::adopt(
+        new worker_pool(worker_pool::options{10s, 0, "looks", false, [&] {
+                                               const int n = starting++;
+                                               if (n < 64) threads[n] = pthread_self();
+                                               ++started;
+                                             }}));
+    brisk_job job;
+    pool->submit(job);
+    job.wait_for_first_run();
+    pool->submit(job);
+    while (started != 2 && job.runs() == 1) job.get_on();
+    for (const auto until = errgroup::clock::now() + 5us * i; errgroup::clock::now() < until;) job.get_on();
+    if (job.runs() == 1) {
+      pthread_cancel(threads[1]);
+      while (started != 3 && job.runs() == 1) job.get_on();
+    }
+    ordinary_job other;
+    pool->submit(other);  // Wakes the one that naps now.
+    job.wait_for_second_run();
+    job.end_first_run();
+    pool->shut_down();
   }
 }
 

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <latch>
 #include <string>
 #include <system_error>
@@ -18,6 +20,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -130,6 +133,73 @@ int signals_arrive() {
   return 0;
 }
 
+void mask_all_but(int signal) {
+  sigset_t mask;
+  sigfillset(&mask);
+  sigdelset(&mask, signal);
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+}
+
+// The child would sleep for some seconds.
+void require_that_sigterm_ends_a_child() {
+  char sleep[] = "sleep", seconds[] = "10";
+  char* const args[] = {sleep, seconds, nullptr};
+  pid_t child = 0;
+  require(posix_spawnp(&child, sleep, nullptr, nullptr, args, environ) == 0, "posix_spawnp");
+  kill(child, SIGTERM);
+  int status = 0;
+  require(waitpid(child, &status, 0) == child, "waitpid");
+  require(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "a child did not end by SIGTERM");
+}
+
+// A thread that blocks SIGTERM makes threads of the cache start. Their children have the mask of who made the
+// cache.
+int children_end_by_signals() {
+  errgroup::thread_cache own;
+  errgroup::thread_cache::shared();
+  std::thread starter([&] {
+    mask_all_but(SIGUSR1);
+    group on_own(errgroup::with_executor(own)), on_shared;
+    for (group* const g : {&on_own, &on_shared}) {
+      std::latch meet(2);  // So that wait() runs none of them.
+      for (int i = 0; i != 2; ++i) {
+        g->go([&] {
+          meet.arrive_and_wait();
+          require_that_sigterm_ends_a_child();
+        });
+      }
+      meet.wait();
+      require(!g->wait(), "a group failed");
+    }
+  });
+  starter.join();
+  return 0;
+}
+
+std::ptrdiff_t threads_of_this_process() {
+  namespace fs = std::filesystem;
+  return std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator());
+}
+
+// The cache is made when it is first used, as its threads' signal mask shows, and starts a thread when there is
+// something to run.
+int shared_starts_lazily() {
+  mask_all_but(SIGUSR1);
+  const std::ptrdiff_t before = threads_of_this_process();
+  errgroup::thread_cache& cache = errgroup::thread_cache::shared();
+  require(threads_of_this_process() == before, "a thread was started for nothing");
+  std::latch done(1);
+  cache.execute([&] {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    require(sigismember(&mask, SIGTERM) == 1 && sigismember(&mask, SIGUSR1) == 0, "not the first user's mask");
+    require(threads_of_this_process() > before, "no thread was counted");  // A sanitizer may have its own.
+    done.count_down();
+  });
+  done.wait();
+  return 0;
+}
+
 // Each thread needs 8 MiB of address space for its stack: at some point none starts.
 int little_address_space() {
   rlimit limit = {};
@@ -187,6 +257,8 @@ int main(int argc, char** argv) {
   if (mode == "fork_before_first_use") return fork_before_first_use();
   if (mode == "fork_after_first_use") return fork_after_first_use();
   if (mode == "signals_arrive") return signals_arrive();
+  if (mode == "children_end_by_signals") return children_end_by_signals();
+  if (mode == "shared_starts_lazily") return shared_starts_lazily();
   if (mode == "little_address_space") return little_address_space();
   if (mode == "unload_a_library" && argc > 2) return unload_a_library(argv[2]);
   std::fprintf(stderr, "process: unknown case '%s'\n", mode.c_str());

@@ -179,12 +179,12 @@ struct error::state {
   std::error_code code = {};          // Never zero.
   std::string text = {};              // The whole message, or what stands in front of the code's text.
   bool whole = false;                 // True if `text` is the whole message.
-  bool own_code = false;              // True if the code was given; false if it was thrown, or there was none.
+  bool own_code = false;              // Of a leaf: true if the code was given, not thrown or made for want of one.
   bool joined = false;                // True for a join, whose source is the first one's leaf.
   bool permanent = false;             // True if it is never freed, so that nobody counts.
   std::exception_ptr exception = {};  // Of a leaf; null unless it was thrown.
   state_ptr source = {};              // Of a wrap: a leaf or a join, never another wrap. Null in a leaf.
-  mutable detail::ref_count refs = {};
+  mutable detail::ref_count refs = {};  // Any thread.
 
   // What equal errors have in common: a wrap is what it wraps, however often.
   const state& identity() const noexcept { return source && !joined ? *source : *this; }
@@ -329,11 +329,8 @@ inline error::error(const error& inner, std::string what) : state_(inner.state_)
   if (!state_ || what.empty()) return;
   const state& s = *inner.state_;
   if (s.whole || !s.text.empty()) what.append(": ").append(s.text);
-  state_ = state_ptr::adopt(new state{.code = s.code,
-                                      .text = std::move(what),
-                                      .whole = s.whole,
-                                      .own_code = s.own_code,
-                                      .source = s.identity().share()});
+  state_ = state_ptr::adopt(
+      new state{.code = s.code, .text = std::move(what), .whole = s.whole, .source = s.identity().share()});
 }
 
 inline error::error(std::exception_ptr exception) noexcept {
@@ -449,12 +446,8 @@ inline error detail::error_access::never_empty(error e, const char* text) noexce
 
 inline error detail::error_access::joined(const error& first, std::string message) {
   const error::state& s = *first.state_;
-  return error(error::state_ptr::adopt(new error::state{.code = s.code,
-                                                        .text = std::move(message),
-                                                        .whole = true,
-                                                        .own_code = s.own_code,
-                                                        .joined = true,
-                                                        .source = s.leaf().share()}));
+  return error(error::state_ptr::adopt(new error::state{
+      .code = s.code, .text = std::move(message), .whole = true, .joined = true, .source = s.leaf().share()}));
 }
 
 inline error join(std::span<const error> errors) {

@@ -42,8 +42,8 @@ struct thread_cache_options {
 ///
 /// Guarantees: without max_threads, a function never waits for another to end. A thread that fails to start
 /// once execute() has returned delays what was queued until a thread is free or the next execute(). All threads
-/// have the signal mask of the thread that made the cache (of shared(): that first used it), whoever makes one
-/// start; so has a child process that a function starts. A function that ends its thread (pthread_exit,
+/// have the signal mask of the thread that made the cache (of shared(): that first used it), whichever thread
+/// makes one start; so has a child process that a function starts. A function that ends its thread (pthread_exit,
 /// pthread_cancel) takes that thread from the cache, and nothing else.
 ///
 /// A child process made by fork() has none of the threads: it must not use a cache that the parent has used. A

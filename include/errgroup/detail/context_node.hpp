@@ -31,7 +31,9 @@ class [[nodiscard]] cancellation {
   cancellation(cancellation&& other) noexcept;
   /// Runs what it held before, if anything.
   cancellation& operator=(cancellation other) noexcept;
-  ~cancellation() { run(); }
+  ~cancellation() {
+    if (last_) run();
+  }
 
   explicit operator bool() const noexcept { return last_ != nullptr; }
 

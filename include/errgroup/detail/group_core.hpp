@@ -60,7 +60,7 @@ namespace errgroup::detail {
 /// context does not change while there is one.
 class group_core final : private pool_job, private runner_host, private done_watcher {
  public:
-  enum class admission { reserved, beyond, handed, full, refused };
+  enum class admission { reserved, granted, beyond, handed, full, refused };
   using lock_type = std::unique_lock<std::mutex>;
 
   static ref<group_core> make(const context& parent, group_settings settings) {
@@ -74,7 +74,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
 
   /// Decides about a new task. Reserved, or beyond the limit: `block` has room for it, if its shape is pooled.
   /// Handed: it is to be made in `block`, and then hand_over() called. `lock` is locked in these three cases only.
-  /// Refused: `why_not`, if not null, is set to the cause.
+  /// Refused: `why_not`, if not null, is set to the cause. (Granted is not returned.)
   /// Blocks: while the group is full, if it may and the caller is not inside.
   /// Throws: std::bad_alloc; what making a context does. Then nothing has changed.
   admission admit(lock_type& lock, bool may_block, const task_shape& shape, void*& block, error* why_not);
@@ -113,6 +113,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
   };
   class place_in_line;
   class parked_helper;
+  class abrupt_end;
   /// A call of the executor's execute() that is under way: the task is not for other runners yet, which would be
   /// missing for another one if this call throws.
   struct handing : list_node<handing> {
@@ -135,7 +136,12 @@ class group_core final : private pool_job, private runner_host, private done_wat
 
   // Places at the limit.
   bool full() noexcept;
+  bool is_inside() const noexcept {
+    return thread_frame::runs_task_of([this](const round_context& c) { return context_.is_above(c); });
+  }
   bool must_queue() const noexcept;
+  bool may_enter() noexcept;
+  admission find_place(lock_type& lock, bool may_block, error* why_not);
   bool wait_in_line(lock_type& lock);
   [[nodiscard]] parking_spot* grant_places() noexcept;
   void grant_and_wake() noexcept {
@@ -150,10 +156,9 @@ class group_core final : private pool_job, private runner_host, private done_wat
   bool may_hand_over();
   bool anyone_sleeps() const noexcept { return idle_ + watching_ + blocked_ + beyond_ != 0; }
   void reserve_error();
-  std::uint32_t next_serial() noexcept { return ++serial_ != 0 ? serial_ : ++serial_; }
   bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
   bool needs_runner() const noexcept {
-    return settings_.executor.object && queued() > unbegun_ + seekers_ + tokens_ + under_way_;
+    return settings_.executor.object && queued() > unbegun_ + seekers_ + tokens_;
   }
   void pass_on() noexcept;
   void cover(lock_type& lock) noexcept;
@@ -161,6 +166,8 @@ class group_core final : private pool_job, private runner_host, private done_wat
   void submit_job();
   void withdraw_job() noexcept;
   void push(task& t) noexcept;
+  void enqueue_at_limit(admission how, task& t) noexcept;
+  void start_runner(lock_type& lock, std::uint32_t serial);
   void hand_runner(lock_type& lock, std::uint32_t serial);
   void take_back(lock_type& lock, std::uint32_t serial);
 
@@ -175,13 +182,14 @@ class group_core final : private pool_job, private runner_host, private done_wat
   void recall() noexcept;
   bool end_handed(lock_type& lock, handoff::server::outcome outcome) noexcept;
   void reject(task& t) noexcept;
-  void end_abruptly(task& t) noexcept;
+  void failed(task& t, error e) noexcept;
   task& pop() noexcept { return popped(queue_.pop_front()); }
   task& popped(queue_entry& e) noexcept;
   void seek(lock_type& lock, int tries) noexcept;
   void drop_queued(lock_type& lock) noexcept;
   void dispose(task& t, lock_type& lock) noexcept;
   void finish(lock_type& lock, std::size_t tasks) noexcept;
+  void tell_of_end(lock_type& lock) noexcept;
 
   // Errors and rounds.
   void fail(const error& e) noexcept;
@@ -233,7 +241,6 @@ class group_core final : private pool_job, private runner_host, private done_wat
   std::size_t blocked_ = 0;          // Threads in line that sleep.
   std::size_t watching_ = 0;         // Threads that wait on done_.
   std::size_t unbegun_ = 0;          // Runners that the executor has accepted, and neither begun nor dropped.
-  std::size_t under_way_ = 0;        // Length of the next:
   intrusive_list<handing> handing_;  // Calls of execute() that are under way.
   unsigned long long round_ = 1;
   unsigned long long failed_round_ = 0;   // Of first_error_.

@@ -18,51 +18,21 @@ namespace errgroup::detail {
 
 inline group_core::admission group_core::admit(lock_type& lock, bool may_block, const task_shape& shape,
                                                void*& block, error* why_not) {
-  const bool between_rounds = thread_frame::is_in(thread_frame::kind::ending, this);
   lock = locked();
-  bool glanced = false, placed = false, beyond = false;
-  for (;;) {
-    if (between_rounds) {
-      lock.unlock();
-      if (why_not) *why_not = errc::canceled;
-      return admission::refused;
-    }
-    if (!open_) open_round();
-    if (context_.done()) {
-      error cause = context_.cause();
-      fail(cause);
-      if (placed) give_back(lock);
-      lock.unlock();
-      if (why_not) *why_not = std::move(cause);
-      return admission::refused;
-    }
-    if (!placed) {
-      if (!line_.empty()) grant_and_wake();
-      if (full() || !line_.empty()) {
-        if (!may_block) {
-          lock.unlock();
-          return admission::full;
-        }
-        beyond = must_queue();
-        if (beyond) break;
-        placed = wait_in_line(lock);
-        continue;
-      }
-    }
-    if (glanced || !shape.handy || limit_ <= 0 || !handoff_.crowded() ||
-        thread_frame::is_in(thread_frame::kind::task, this)) {
-      break;
-    }
+  admission how = may_enter() ? admission::reserved : find_place(lock, may_block, why_not);
+  if (shape.handy && limit_ > 0 && how == admission::reserved && handoff_.crowded() && !is_inside()) {
     const handoff::watch first = handoff_.first();
     lock.unlock();
     spin(glance, [&] { return first.ended(); });
     lock_patiently(lock);
-    glanced = true;
+    if (!may_enter()) how = find_place(lock, may_block, why_not);
   }
+  if (how == admission::full || how == admission::refused) return how;
+  const bool placed = how == admission::granted;
   try {
     if (shape.needs_context) context_.make();
     reserve_error();
-    if (shape.handy && limit_ > 0 && queued() == 0 && !beyond) {
+    if (shape.handy && limit_ > 0 && queued() == 0 && how != admission::beyond) {
       block = handoff_.room();
       if (block && may_hand_over()) {
         if (placed) add(pending_, -std::size_t{1});  // The handoff counts it.
@@ -74,9 +44,9 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
     if (placed) give_back(lock);
     throw;
   }
-  if (beyond) {
+  if (how == admission::beyond) {
     ++beyond_;
-    return admission::beyond;
+    return how;
   }
   if (!placed) add(pending_, 1);
   return admission::reserved;
@@ -120,15 +90,41 @@ inline void group_core::unreserve(lock_type& lock, admission how, void* block) n
   }
 }
 
-// What was reserved while the limit was lowered is beyond it now. Whoever holds a place in the handoff must tell
-// of its end then, since there is somebody in line for it.
 inline void group_core::enqueue(lock_type& lock, admission how, task& t) {
   if (!lock.owns_lock()) lock_patiently(lock);
-  const std::uint32_t serial = t.serial = next_serial();
-  const bool over_limit = limit_ >= 0 && places_taken() > static_cast<std::size_t>(limit_);
+  t.serial = ++serial_;
+  if (limit_ < 0 && how == admission::reserved) {
+    push(t);
+  } else {
+    enqueue_at_limit(how, t);
+  }
+  if (covered()) return;
+  wake_waiter();
+  if (covered()) return;
+  outside_progress();
+  if (!job_queued_) start_runner(lock, t.serial);
+}
+
+// Sees to it that somebody comes for a task that was queued or put in line; if that throws, takes it back.
+inline void group_core::start_runner(lock_type& lock, std::uint32_t serial) {
+  try {
+    if (!settings_.executor.object) {
+      submit_job();
+    } else if (needs_runner()) {
+      hand_runner(lock, serial);
+    }
+  } catch (...) {
+    take_back(lock, serial);
+    if (!std::current_exception()) throw;  // A forced unwind, out of the executor.
+  }
+}
+
+// What was reserved while the limit was lowered is beyond it now. Whoever holds a place in the handoff must tell
+// of its end then, since there is somebody in line for it.
+inline void group_core::enqueue_at_limit(admission how, task& t) noexcept {
   if (how == admission::beyond) {
     line_.push_back(t);
-  } else if (over_limit) {
+  } else if (limit_ >= 0 && places_taken() > static_cast<std::size_t>(limit_)) {
     add(pending_, -std::size_t{1});
     ++beyond_;
     line_.push_front(t);
@@ -136,25 +132,10 @@ inline void group_core::enqueue(lock_type& lock, admission how, task& t) {
     recall();  // Else what is there might wait for as long as more is queued.
     push(t);
   }
-  if (!line_.empty()) {
-    (void)watch_context();
-    handoff_.ask();
-    grant_and_wake();
-  }
-  if (covered()) return;
-  wake_waiter();
-  if (covered()) return;
-  outside_progress();
-  try {
-    if (settings_.executor.object) {
-      if (needs_runner()) hand_runner(lock, serial);
-    } else if (!job_queued_) {
-      submit_job();
-    }
-  } catch (...) {
-    take_back(lock, serial);
-    if (!std::current_exception()) throw;  // A forced unwind, out of the executor.
-  }
+  if (line_.empty()) return;
+  (void)watch_context();
+  handoff_.ask();
+  grant_and_wake();
 }
 
 inline void group_core::push(task& t) noexcept {
@@ -225,7 +206,6 @@ inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
     call(group_core& c, lock_type& l, std::uint32_t s) noexcept : core(c), lock(l) {
       me.serial = s;
       core.handing_.push_back(me);
-      ++core.under_way_;
       lock.unlock();
     }
     call(const call&) = delete;
@@ -233,7 +213,6 @@ inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
     ~call() {
       lock_patiently(lock);
       core.handing_.erase(me);
-      --core.under_way_;
     }
     group_core& core;
     lock_type& lock;

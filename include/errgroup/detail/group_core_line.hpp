@@ -56,6 +56,38 @@ inline bool group_core::full() noexcept {
   return false;
 }
 
+// True if a task may be taken in at once.
+inline bool group_core::may_enter() noexcept {
+  return open_ && line_.empty() && !context_.done() && !full() && thread_frame::none();
+}
+
+// Finds a place for a task, whatever that takes. Granted: it counts as a reservation already. Full or refused: the
+// lock is not held on return.
+inline group_core::admission group_core::find_place(lock_type& lock, bool may_block, error* why_not) {
+  bool placed = false;
+  for (;;) {
+    const bool between_rounds = thread_frame::is_in(thread_frame::kind::ending, &context_);
+    if (!open_ && !between_rounds) open_round();
+    if (between_rounds || context_.done()) {
+      error cause = between_rounds ? errc::canceled : context_.cause();
+      if (!between_rounds) fail(cause);
+      if (placed) give_back(lock);
+      lock.unlock();
+      if (why_not) *why_not = std::move(cause);
+      return admission::refused;
+    }
+    if (placed) return admission::granted;
+    if (!line_.empty()) grant_and_wake();
+    if (line_.empty() && !full()) return admission::reserved;
+    if (may_block && must_queue()) return admission::beyond;
+    if (!may_block) {
+      lock.unlock();
+      return admission::full;
+    }
+    placed = wait_in_line(lock);
+  }
+}
+
 // True if the caller must not block at the limit, and its task is queued beyond it: the thread runs a task of this
 // group, or of one below it, and the place may be its own; or an executor with a bounded number of threads has
 // lent it, and the tasks that hold the places may need it.
@@ -63,9 +95,7 @@ inline bool group_core::must_queue() const noexcept {
   if (thread_frame::none()) return false;
   const executor_ref& ex = settings_.executor;
   const void* const lender = ex.object ? ex.object : ex.pool->bounded() ? ex.pool.get() : nullptr;
-  return (lender && thread_frame::is_in(thread_frame::kind::lent, lender)) ||
-         thread_frame::is_in(thread_frame::kind::task, this) ||
-         thread_frame::runs_task_below([this](const context& parent) { return context_.is_above(parent); });
+  return (lender && thread_frame::is_in(thread_frame::kind::lent, lender)) || is_inside();
 }
 
 // Grants the free places to those who wait for them, in their order. Once the context is done all leave the line:

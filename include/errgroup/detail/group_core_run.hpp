@@ -83,35 +83,44 @@ inline void group_core::drop_runner() noexcept {
   if (needs_runner()) wake_callers([](const caller&) { return true; });
 }
 
+/// Ends a task whose thread ends inside it, by pthread_exit() or pthread_cancel().
+class group_core::abrupt_end {
+ public:
+  abrupt_end(group_core& core, lock_type& lock, task& t) noexcept : core_(core), lock_(lock), task_(&t) {}
+  abrupt_end(const abrupt_end&) = delete;
+  abrupt_end& operator=(const abrupt_end&) = delete;
+  ~abrupt_end() {
+    if (!task_) return;
+    core_.failed(*task_, error_access::owner_dead());
+    core_.dispose(*task_, lock_);
+    core_.give_back(lock_);
+  }
+  void returned() noexcept { task_ = nullptr; }
+
+ private:
+  group_core& core_;  // Constant.
+  lock_type& lock_;   // Constant.
+  task* task_;        // Null once the task has returned. The thread itself only.
+};
+
 // Runs a task that was taken. The lock is held on entry and on return.
 inline void group_core::run_one(lock_type& lock, task& t) {
-  struct ending {  // On a forced unwind, too.
-    group_core& core;
-    lock_type& lock;
-    task& t;
-    bool returned = false;
-    ~ending() {
-      if (!returned) core.end_abruptly(t);
-      core.dispose(t, lock);
-      core.finish(lock, 1);
-      if (!returned) core.cover(lock);
-    }
-  };
   lock.unlock();
-  const thread_frame frame(thread_frame::kind::task, this, &context_.parent());
-  ending guard{*this, lock, t};
-  error e = t.run(context_.get());
-  guard.returned = true;
-  if (!e) return;
-  settle(e);
-  t.fail(e);
+  const thread_frame frame(thread_frame::kind::task, &context_);
+  {
+    abrupt_end guard(*this, lock, t);
+    if (error e = t.run(context_.get())) [[unlikely]]
+      failed(t, std::move(e));
+    guard.returned();
+  }
+  dispose(t, lock);
+  finish(lock, 1);
 }
 
-// The task's thread ends inside it, by pthread_exit() or pthread_cancel().
-inline void group_core::end_abruptly(task& t) noexcept {
-  error dead = error_access::owner_dead();
-  settle(dead);
-  t.fail(dead);
+// A task has failed with `e`, or with the real reason if that says no more than that it was stopped.
+inline void group_core::failed(task& t, error e) noexcept {
+  settle(e);
+  t.fail(e);
 }
 
 // Runs tasks from the handoff until none has come for a while, some are queued, or they are recalled. The lock is
@@ -174,7 +183,7 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
     lock_type& lock;
     bool returned = false;
     ~ending() {
-      if (!returned) core.end_abruptly(t);
+      if (!returned) core.failed(t, error_access::owner_dead());
       t.~task();
       if (returned) return;
       const handoff::server::outcome outcome = server.end();
@@ -187,25 +196,23 @@ inline void group_core::run_handed(handoff::server& server, task& t, lock_type& 
       core.withdraw_job();
     }
   };
-  const thread_frame frame(thread_frame::kind::task, this, &context_.parent());
+  const thread_frame frame(thread_frame::kind::task, &context_);
   ending guard{*this, server, t, lock};
   if (context_.done()) {
     reject(t);
     guard.returned = true;
     return;
   }
-  error e = t.run(context_.get());
+  if (error e = t.run(context_.get())) [[unlikely]]
+    failed(t, std::move(e));
   guard.returned = true;
-  if (!e) return;
-  settle(e);
-  t.fail(e);
 }
 
 // Queues what the server of the handoff has not begun: it may be blocked, or the caller has time for it.
 inline void group_core::recall() noexcept {
   if (!handoff_.backlog()) return;
   add(pending_, handoff_.recall([this](task& t) {
-    t.serial = next_serial();
+    t.serial = ++serial_;
     push(t);
   }));
 }
@@ -243,7 +250,7 @@ inline void group_core::seek(lock_type& lock, int tries) noexcept {
 // return.
 inline void group_core::drop_queued(lock_type& lock) noexcept {
   grant_and_wake();
-  const error cause = context_.cause();
+  error cause = context_.cause();
   fail(cause);
   entry_queue dropped = std::exchange(queue_, {});
   const std::size_t n = queued();
@@ -252,10 +259,11 @@ inline void group_core::drop_queued(lock_type& lock) noexcept {
   while (!dropped.empty()) {
     task& t = static_cast<task&>(dropped.pop_front());
     lock.unlock();
-    const thread_frame frame(thread_frame::kind::task, this, &context_.parent());
+    const thread_frame frame(thread_frame::kind::task, &context_);
     t.fail(cause);
     dispose(t, lock);
   }
+  cause = {};  // Before the end is told, since the group's owner may count on it; the group itself still has it.
   finish(lock, n);
 }
 
@@ -270,10 +278,15 @@ inline void group_core::dispose(task& t, lock_type& lock) noexcept {
   if (home == task_home::slot) handoff::take_back(block);
 }
 
-// The end of `tasks` tasks. The lock is held on entry and on return, but not while others are woken: one that is
-// woken on this core may run at once, and would have to switch back for the lock.
+// The end of `tasks` tasks. The lock is held on entry and on return.
 inline void group_core::finish(lock_type& lock, std::size_t tasks) noexcept {
   add(pending_, -tasks);
+  if (!line_.empty() || idle_ + watching_ != 0) tell_of_end(lock);
+}
+
+// The lock is held on entry and on return, but not while others are woken: one that is woken on this core may run
+// at once, and would have to switch back for the lock.
+inline void group_core::tell_of_end(lock_type& lock) noexcept {
   parking_spot* const spot = grant_places();
   const bool over = pending() == 0;
   const bool helpers = over && idle_ != 0;

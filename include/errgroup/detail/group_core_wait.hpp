@@ -137,14 +137,11 @@ inline void group_core::set_limit(std::ptrdiff_t n) {
 }
 
 inline void group_core::throw_if_inside() const {
-  using kind = thread_frame::kind;
   if (thread_frame::none()) return;
-  bool inside = thread_frame::is_in(kind::task, this);
-  if (!inside) {
+  {
     const std::lock_guard lock(mutex_);
-    inside = thread_frame::runs_task_below([this](const context& parent) { return context_.is_above(parent); });
+    if (!is_inside()) return;
   }
-  if (!inside) return;
   throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                           "errgroup: wait() inside a task of the same group, or of one below it");
 }
@@ -169,8 +166,10 @@ inline error group_core::end_round(unsigned long long round, lock_type& lock) {
     callbacks = context_access::mark(ended, failed_round_ == round ? outcome : error());
   }
   lock.unlock();
-  const thread_frame frame(thread_frame::kind::ending, this);
-  callbacks.run();
+  if (callbacks) {
+    const thread_frame frame(thread_frame::kind::ending, &context_);
+    callbacks.run();
+  }
   return outcome;
 }
 
@@ -255,7 +254,7 @@ inline std::optional<error> group_core::wait_until(clock::time_point when) {
 // No call to the group is under way but this one, and no round is opened by anyone else: open_ may be read
 // unlocked, and what no runner looks at between rounds be let go of.
 inline void group_core::close() noexcept {
-  assert(!thread_frame::is_in(thread_frame::kind::task, this) &&
+  assert(!thread_frame::is_in(thread_frame::kind::task, &context_) &&
          "errgroup: a group is destroyed inside one of its own tasks, which it would wait for");
   if (open_) {
     const cancellation_disabled whole;
@@ -276,6 +275,7 @@ inline void group_core::close() noexcept {
     const context watched = context_.unwatch(*this);
     lock.unlock();
   }
+  if (refs_.is_one()) return;  // Then release() lets go of all.
   std::vector<error>().swap(errors_);
   first_error_ = canceled_ = {};
   context_.clear();

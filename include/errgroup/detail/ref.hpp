@@ -24,6 +24,9 @@ class ref_count {
     return false;
   }
 
+  /// True if there is one only; what others did to the object is visible then.
+  bool is_one() const noexcept { return count_.load(std::memory_order_acquire) == 1; }
+
   /// True if that was the last one; what others did to the object is visible then.
   bool drop() noexcept { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 

@@ -42,9 +42,10 @@ class round_context {
   /// Returns the context if it is made, else the background.
   const context& get() const noexcept { return ctx_; }
 
-  /// True if `other` is this group's context, of any round, or is below it.
-  bool is_above(const context& other) const noexcept {
-    return group_id_ != 0 && context_access::is_below(other, group_id_);
+  /// True if `other` is of the same group, or of one below it: whose parent is a context of this group, of any
+  /// round, or descends from one.
+  bool is_above(const round_context& other) const noexcept {
+    return &other == this || (group_id_ != 0 && context_access::is_below(other.parent_, group_id_));
   }
 
   /// Makes it done with `cause`, if it is not done yet. The cancellation is the caller's to run, unlocked.
@@ -79,8 +80,8 @@ class round_context {
   }
   /// Lets go of all that is the user's. There will be no other round.
   void clear() noexcept {
-    const context before = reset();
-    parent_ = {};
+    ctx_ = parent_ = {};
+    cause_ = {};
   }
 
  private:

@@ -38,6 +38,8 @@ bool spin(int tries, Ready ready) {
 
 /// Locks what is held for some tens of nanoseconds at a time: parking at once would cost microseconds.
 inline void lock_patiently(std::unique_lock<std::mutex>& lock) {
+  if (lock.try_lock()) [[likely]]
+    return;
   if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
 }
 

@@ -3,25 +3,20 @@
 #ifndef ERRGROUP_DETAIL_THREAD_FRAME_HPP
 #define ERRGROUP_DETAIL_THREAD_FRAME_HPP
 
-namespace errgroup {
+namespace errgroup::detail {
 
-class context;
-
-namespace detail {
+class round_context;
 
 /// Notes, for a scope, what the calling thread is inside of. The frames of a thread form a stack.
 class thread_frame {
  public:
   enum class kind : unsigned char {
-    task,    // A task of the group `of`, or the destructor of its callable.
+    task,    // A task of the group whose round_context is `of`, or the destructor of its callable.
     lent,    // A function that the executor `of` runs: the thread is one of its own, as long as that lasts.
-    ending,  // The stop callbacks that the end of a round of the group `of` runs.
+    ending,  // The stop callbacks that the end of a round of that group runs.
   };
 
-  thread_frame(kind k, const void* of, const context* parent = nullptr) noexcept
-      : kind_(k), of_(of), parent_(parent), outer_(top()) {
-    top() = this;
-  }
+  thread_frame(kind k, const void* of) noexcept : outer_(top()), of_(of), kind_(k) { top() = this; }
   thread_frame(const thread_frame&) = delete;
   thread_frame& operator=(const thread_frame&) = delete;
   ~thread_frame() { top() = outer_; }
@@ -31,10 +26,12 @@ class thread_frame {
     return any([=](const thread_frame& f) { return f.kind_ == k && f.of_ == of; });
   }
 
-  /// True if `below(parent)` is for the parent context of a group whose task the calling thread runs.
-  template <class Below>
-  static bool runs_task_below(Below below) {
-    return any([&](const thread_frame& f) { return f.kind_ == kind::task && f.parent_ && below(*f.parent_); });
+  /// True if the calling thread runs a task of a group for whose context `matches(context)` is true.
+  template <class Matches>
+  static bool runs_task_of(Matches matches) noexcept {
+    return any([&](const thread_frame& f) {
+      return f.kind_ == kind::task && matches(*static_cast<const round_context*>(f.of_));
+    });
   }
 
   /// True if the calling thread is inside of nothing.
@@ -53,13 +50,11 @@ class thread_frame {
     return frame;
   }
 
-  const kind kind_;                  // Constant, as all that follows.
-  const void* const of_;             // Compared only.
-  const context* const parent_;      // Of a task's group, which outlives the frame; else null.
-  const thread_frame* const outer_;  // Of the same thread.
+  const thread_frame* const outer_;  // Constant, as all that follows. Of the same thread.
+  const void* const of_;             // Of a task's group it outlives the frame; else it is compared only.
+  const kind kind_;
 };
 
-}  // namespace detail
-}  // namespace errgroup
+}  // namespace errgroup::detail
 
 #endif  // ERRGROUP_DETAIL_THREAD_FRAME_HPP

@@ -78,15 +78,20 @@ inline quotient multiply_divide(std::uint64_t a, std::uint64_t b, std::uint64_t 
   const std::uint64_t whole = b / c, part = b % c;
   quotient q{0, 0};
   for (std::uint64_t bit = std::uint64_t{1} << 63; bit != 0; bit >>= 1) {
-    // The double of the quotient so far, and the remainder's.
-    std::uint64_t add = q.rest >= c - q.rest ? 1U : 0U;
-    q.rest = 2 * q.rest - (add != 0 ? c : 0);
+    std::uint64_t add = 0;
+    const auto add_to_rest = [&](std::uint64_t x) {  // Both are less than 2^63.
+      q.rest += x;
+      if (q.rest < c) return;
+      q.rest -= c;
+      ++add;
+    };
+    add_to_rest(q.rest);
     if ((a & bit) != 0) {
-      add += whole + (q.rest >= c - part ? 1U : 0U);
-      q.rest = q.rest >= c - part ? q.rest - (c - part) : q.rest + part;
+      add_to_rest(part);
+      add += whole;
     }
-    q.value = q.value > (quotient::max - 1) / 2 || add > quotient::max - 1 - 2 * q.value ? quotient::max
-                                                                                         : 2 * q.value + add;
+    const bool fits = q.value < quotient::max / 2 && add < quotient::max - 2 * q.value;
+    q.value = fits ? 2 * q.value + add : quotient::max;
   }
   return q;
 }

@@ -38,7 +38,7 @@ namespace errgroup::detail {
 
 /// Runs jobs on threads that it starts as needed and keeps for a while.
 ///
-/// The threads have the signal mask of the thread that made the pool, whoever makes one start.
+/// The threads have the signal mask of the thread that made the pool, whichever thread makes one start.
 ///
 /// Invariant: while a job is queued, one worker has the duty to look (it is awake, napping, being woken or being
 /// started), or else max_threads workers run jobs and the next to finish looks. A looker that takes a job
