@@ -119,11 +119,13 @@ inline thread_cache::~thread_cache() { pool_->shut_down(); }
 
 template <class F>
 void thread_cache::execute(F&& f) {
-  using job = detail::function_job<std::decay_t<F>>;
-  static_assert(std::invocable<std::decay_t<F>>, "errgroup: execute() takes a function without parameters");
-  auto j = std::make_unique<job>(std::forward<F>(f));
-  pool_->submit(*j);
-  j.release();
+  constexpr bool callable = std::invocable<std::decay_t<F>>;
+  static_assert(callable, "errgroup: execute() takes a function without parameters");
+  if constexpr (callable) {
+    auto j = std::make_unique<detail::function_job<std::decay_t<F>>>(std::forward<F>(f));
+    pool_->submit(*j);
+    j.release();
+  }
 }
 
 inline thread_cache& thread_cache::shared() {

@@ -82,13 +82,13 @@ auto with_executor(Executor&& ex) {
 
 template <class Executor>
 void group_settings::set_executor(Executor& ex) {
-  static_assert(
-      requires(const detail::runner& r) { ex.execute(r); },
-      "errgroup: an executor has a member function void execute(F), which takes copyable functions "
-      "without parameters");
+  constexpr bool executes = requires(const detail::runner& r) { ex.execute(r); };
+  static_assert(executes,
+                "errgroup: an executor has a member function void execute(F), which takes copyable functions "
+                "without parameters");
   if constexpr (std::derived_from<Executor, thread_cache>) {
     executor = {detail::cache_access::pool(ex), nullptr, nullptr};
-  } else {
+  } else if constexpr (executes) {
     using object = std::remove_const_t<Executor>;
     executor = {{}, const_cast<object*>(std::addressof(ex)), [](void* p, const detail::runner& r) {
                   static_cast<Executor*>(p)->execute(r);

@@ -136,6 +136,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
 
   // Places at the limit.
   bool full() noexcept;
+  bool over_limit() const noexcept { return limit_ >= 0 && places_taken() > static_cast<std::size_t>(limit_); }
   bool is_inside() const noexcept {
     return thread_frame::runs_task_of([this](const round_context& c) { return context_.is_above(c); });
   }

@@ -32,7 +32,7 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
   try {
     if (shape.needs_context) context_.make();
     reserve_error();
-    if (shape.handy && limit_ > 0 && queued() == 0 && how != admission::beyond) {
+    if (shape.handy && limit_ > 0 && queued() == 0 && how != admission::beyond && !over_limit()) {
       block = handoff_.room();
       if (block && may_hand_over()) {
         if (placed) add(pending_, -std::size_t{1});  // The handoff counts it.
@@ -124,7 +124,7 @@ inline void group_core::start_runner(lock_type& lock, std::uint32_t serial) {
 inline void group_core::enqueue_at_limit(admission how, task& t) noexcept {
   if (how == admission::beyond) {
     line_.push_back(t);
-  } else if (limit_ >= 0 && places_taken() > static_cast<std::size_t>(limit_)) {
+  } else if (over_limit()) {
     add(pending_, -std::size_t{1});
     ++beyond_;
     line_.push_front(t);

@@ -105,10 +105,10 @@ enum class objection : unsigned char {
 template <class F, bool Spawned>
 constexpr objection objection_to() {
   using task = std::decay_t<F>;
-  if constexpr (!std::constructible_from<task, F>) {
-    return objection::not_movable;
-  } else if constexpr (!std::is_nothrow_destructible_v<task>) {
+  if constexpr (!std::is_nothrow_destructible_v<task>) {
     return objection::throwing_destructor;
+  } else if constexpr (!std::constructible_from<task, F>) {  // Which a destructor that may throw would fail, too.
+    return objection::not_movable;
   } else if constexpr (!invocable_task<task>) {
     return objection::not_invocable;
   } else {
