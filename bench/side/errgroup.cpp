@@ -11,6 +11,7 @@
 #include <errgroup/errgroup.hpp>
 
 #include "side.hpp"
+#include "tasks.hpp"
 
 namespace {
 
@@ -21,6 +22,17 @@ using errgroup::group;
 
 std::atomic<long> allocations{0};
 const error failure("failure");
+
+struct group_tasks {
+  template <class F>
+  void go(F&& f) {
+    tasks.go(std::forward<F>(f));
+  }
+  void wait() {
+    if (tasks.wait()) std::abort();
+  }
+  group tasks;
+};
 
 double small_groups(long n, long reps) {
   const double t = side::time(reps, [n] {
@@ -267,6 +279,18 @@ int main() {
                       {"wait", fail_fast_wait},
                       {"token", fail_fast_token},
                       {"lateness", lateness},
+                      {"start", side::start<group_tasks>},
+                      {"rested", side::start_rested<group_tasks>},
+                      {"cold", side::start<group_tasks>},
+                      {"gather-200us", side::gather<group_tasks, 200>},
+                      {"gather-2ms", side::gather<group_tasks, 2000>},
+                      {"mixed", side::mixed<group_tasks>},
+                      {"compute-1us", side::compute<group_tasks, 1>},
+                      {"compute-10us", side::compute<group_tasks, 10>},
+                      {"compute-100us", side::compute<group_tasks, 100>},
+                      {"compute-1ms", side::compute<group_tasks, 1000>},
+                      {"changed", side::changed<group_tasks>},
+                      {"late", side::late<group_tasks>},
                       {"storm", storm},
                       {"storm-time", storm_time},
                       {"memory", memory},

@@ -5,10 +5,20 @@
 #include <vector>
 
 #include "side.hpp"
+#include "tasks.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+
+struct thread_tasks {
+  template <class F>
+  void go(F&& f) {
+    threads.emplace_back(std::forward<F>(f));
+  }
+  void wait() { threads.clear(); }
+  std::vector<std::jthread> threads;
+};
 
 double small_groups(long n, long reps) {
   const double t = side::time(reps, [n] {
@@ -82,5 +92,11 @@ int main() {
                       {"sleep", fail_fast_sleep},
                       {"wait", fail_fast_token},
                       {"token", fail_fast_token},
+                      {"start", side::start<thread_tasks>},
+                      {"rested", side::start_rested<thread_tasks>},
+                      {"cold", side::start<thread_tasks>},
+                      {"gather-200us", side::gather<thread_tasks, 200>},
+                      {"gather-2ms", side::gather<thread_tasks, 2000>},
+                      {"mixed", side::mixed<thread_tasks>},
                       {"memory", memory}});
 }
