@@ -89,7 +89,8 @@ TEST(ContextTest, TokenIsReachedByReferenceValueAndConversion) {
 }
 
 TEST(ContextTest, JoinsAForeignToken) {
-  std::stop_source source;
+  const auto owned = std::make_unique<std::stop_source>();  // On the stack, g++ 12 warns of its own header.
+  const std::stop_source& source = *owned;
   const context ctx(source.get_token());
   EXPECT_FALSE(ctx.done());
   source.request_stop();
@@ -472,21 +473,21 @@ TEST(ContextTest, TokenAloneDoesNotKeepTheContext) {
   EXPECT_TRUE(token.stop_requested());
 }
 
-TEST(ContextTest, ChainOfAMillionIsReleased) {
+TEST(ContextTest, ChainOfHundredsOfThousandsIsReleased) {
   for (const bool cut_off : {false, true}) {
     context ctx = context().with_cancel().first;
     const std::stop_token root = ctx.get_stop_token();
-    for (int i = 0; i != 1'000'000; ++i) ctx = cut_off ? ctx.without_cancel() : ctx.with_cancel().first;
+    for (int i = 0; i != 300'000; ++i) ctx = cut_off ? ctx.without_cancel() : ctx.with_cancel().first;
     EXPECT_TRUE(root.stop_possible());
     ctx = context();
     EXPECT_FALSE(root.stop_possible());
   }
 }
 
-TEST(ContextTest, ChainOfAMillionIsStopped) {
+TEST(ContextTest, ChainOfHundredsOfThousandsIsStopped) {
   auto [root, cancel] = context().with_cancel();
   context leaf = root;
-  for (int i = 0; i != 1'000'000; ++i) leaf = leaf.with_cancel().first;
+  for (int i = 0; i != 300'000; ++i) leaf = leaf.with_cancel().first;
   bool stopped = false;
   const std::stop_callback on_stop(leaf.get_stop_token(), [&] { stopped = true; });
   cancel();
@@ -735,9 +736,10 @@ TEST(ContextTest, PredicateMayDestroyTheContextThatItsWaitIsUnder) {
   std::mutex mutex;
   std::condition_variable_any cv;
   std::unique_lock lock(mutex);
-  const error stopped = owned->wait(cv, lock, [&] {
-    owned.reset();
+  const error stopped = owned->wait(cv, lock, [&, &cancel = cancel] {
     cancel(error("why"));
+    cancel = canceler();
+    owned.reset();  // The last reference but the wait's own.
     return false;
   });
   EXPECT_EQ(stopped.message(), "why");
@@ -806,7 +808,15 @@ TEST(ContextTest, AskingForTheTokenRacesWithCancel) {
   }
 }
 
+// g++'s AddressSanitizer reports what it does itself while a cancelled thread is unwound.
+#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+constexpr bool cancelling_is_reported = true;
+#else
+constexpr bool cancelling_is_reported = false;
+#endif
+
 TEST(ContextTest, CanceledSleeperLeavesTheContextWhole) {
+  if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
   for (const bool on_condition : {false, true}) {
     const auto [ctx, cancel] = context().with_cancel();
     struct sleeper {
@@ -1051,6 +1061,26 @@ TEST(ContextNodeTest, WatcherMayBeRegisteredAnewWhenItIsTold) {
   EXPECT_EQ(watcher.told(), 1);
   cancel_second();
   EXPECT_EQ(watcher.told(), 2);
+}
+
+// The watcher is told for the time of a thousand yields more, in which the other thread would return early.
+TEST(ContextNodeTest, ForgettingMayWaitForTheEndOfBeingTold) {
+  const auto node = errgroup::detail::context_node::make({});
+  counting_watcher watcher;
+  std::latch entered(1), forgetting(1);
+  watcher.then = [&] {
+    entered.count_down();
+    forgetting.wait();
+    for (int i = 0; i != 1000; ++i) std::this_thread::yield();
+  };
+  EXPECT_TRUE(node->watch(watcher));
+  const std::jthread other([&] {
+    entered.wait();
+    forgetting.count_down();
+    node->unwatch_and_wait(watcher);
+    EXPECT_EQ(watcher.told(), 1);
+  });
+  node->cancel({});
 }
 
 TEST(ContextNodeTest, WatcherOfTheBackgroundIsNeverTold) {

@@ -241,10 +241,12 @@ bool group::place(bool may_block, error* why_not, F&& f, const Args&... args) {
   using core = detail::group_core;
   using detail::task_home;
   constexpr bool pooled = sizeof(Task) <= detail::task_blocks::size;
-  constexpr bool trivial = pooled && std::is_trivially_constructible_v<std::decay_t<F>, F>;
+  using callable = std::decay_t<F>;
+  constexpr bool trivial = pooled && std::is_same_v<detail::stored_callable<callable>, callable> &&
+                           std::is_trivially_constructible_v<callable, F>;
   constexpr bool handy =
       trivial && sizeof(Task) <= detail::handoff::size && alignof(Task) <= detail::handoff::alignment;
-  constexpr detail::task_shape shape{pooled, handy, detail::takes_context<std::decay_t<F>>};
+  constexpr detail::task_shape shape{pooled, handy, detail::takes_context<callable>};
   core::lock_type lock;
   void* block = nullptr;
   const core::admission how = core_->admit(lock, may_block, shape, block, why_not);

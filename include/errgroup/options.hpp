@@ -30,7 +30,8 @@ struct group_settings {
   std::size_t max_errors = 0;                        ///< How many errors() collects.
   detail::executor_ref executor;                     ///< Set by set_executor(); empty: thread_cache::shared().
 
-  /// Makes tasks run on `ex`, which has `void execute(F)`. Preconditions: it outlives the group's last go().
+  /// Makes tasks run on `ex`, which has `void execute(F)`. Preconditions: it outlives the group's last go() and
+  /// set_limit().
   template <class Executor>
   void set_executor(Executor& ex);
 };
@@ -69,7 +70,7 @@ inline auto collect_errors(std::size_t max = std::numeric_limits<std::size_t>::m
 
 /// Makes tasks run on `ex`: a thread_cache, or anything with `void execute(F)`, which is given small, copyable,
 /// const-callable functions without parameters. It may run them at once, late, or never.
-/// Preconditions: `ex` outlives the group's last go().
+/// Preconditions: `ex` outlives the group's last go() and set_limit(). It need not outlive the group.
 template <class Executor>
 auto with_executor(Executor&& ex) {
   static_assert(std::is_lvalue_reference_v<Executor>,

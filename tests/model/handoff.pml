@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * detail/handoff.hpp with those who use it, at limit 2: a go() that parks while the group is full; two workers, of
- * which one serves, and the other comes for the job and recalls what is not begun; and a wait() in another thread,
- * which recalls it, too. Any task may block until the next one has begun. Shown: each task is begun once; wait()
- * returns when all have ended; nobody sleeps for ever; no task waits for ever behind a blocked one (rule 4); and the
- * pool is not left with the job of a group that is gone.
+ * The places at a group's limit of 2, and detail/handoff.hpp with those who use it: a go() that waits in line while
+ * the group is full; a task that gives another one from inside, beyond the limit; set_limit(), which lowers the limit
+ * and raises it again; two workers, of which one serves, and the other comes for the job and recalls what is not
+ * begun; and a wait() in another thread, which recalls it, too. Any task may block until the next one has begun,
+ * while the limit lets both run. Shown: each task is begun once; no more run than the limit lets in; places are given
+ * in the order of arrival; wait() returns when all have ended; nobody sleeps for ever; no task waits for ever behind
+ * a blocked one (rule 4); and the pool is not left with the job of a group that is gone.
  * What the server does to its word is one step; to mark the slot, or to lock, is another.
- * BAD: hand_over() does not ask. Who slept already is not told. */
+ * BAD: a caller in line goes to sleep and has not asked to be told of the end of a task that was handed over. */
 
 #include "common.pml"
-#define TASKS 4
-#define LIMIT 2
-#define NONE LIMIT     /* No slot. */
+#ifndef TASKS
+#define TASKS 2        /* From outside. */
+#endif
+#define INSIDE (TASKS + 1)   /* Given by the first. */
+#define SLOTS 2
+#define NONE SLOTS     /* No slot. */
+#define CALLER 0       /* In line. */
 
 /* The group. Guarded by the mutex, but for what the pool knows. */
-chan queue = [LIMIT] of { byte, byte };                 /* Tasks, and the slots that they lie in. */
-byte pending = 0;                                       /* Without the handoff's. */
+byte limit = 2;
+chan queue = [3] of { byte, byte };                     /* Tasks that have a place, and the slots they lie in. */
+chan line = [4] of { byte, byte };                      /* Who waits for a place: the caller, or a task. */
+byte pending = 0, beyond = 0;                           /* Without the handoff's; tasks in line. */
 byte seekers = 0, tokens = 0, idle = 0;
-bool blocked = false, go_sleeps = false, wait_sleeps = false;
-bool job_queued = false, in_pool = false;               /* As the group knows, and the pool. */
+bool blocked = false, granted = false, go_sleeps = false, wait_sleeps = false;
+bool job_queued = true, in_pool = true;                 /* As the group knows, and the pool: from before. */
 byte refs = 1;                                          /* The user's, and the workers'. */
 
 /* The handoff. Guarded by the mutex: */
@@ -29,26 +37,64 @@ byte given = 0, ended = 0;
 /* The server's word; the slots, and the tasks in them. */
 byte begun = 0;
 bool running = false, asked = false, is_recalled = false;
-byte mark[LIMIT], task_in[LIMIT];
+byte mark[SLOTS], task_in[SLOTS];
 
-bool started[TASKS + 1];
-byte taken = 0, done = 0;                               /* Tasks that go() took in; that have ended. */
+/* What is to be shown. */
+bool started[INSIDE + 1];
+byte bound = 2, run_now = 0;                            /* The limit as known outside; tasks that run. */
+byte arrived = 0, placed = 0, mine = 0, theirs = 0;     /* Tickets: the last drawn; the last to get a place; go()'s, */
+byte taken = 0, done = 0;                               /*   and the inside task's. Tasks accepted; ended. */
 bool over = false;
+hidden byte x, y, n, kept;              /* Scratch, within one step. */
 
-#define slot_of(n) ((n - 1) % LIMIT)
+#define slot_of(n) ((n - 1) % SLOTS)
 #define is_there(n) (mark[slot_of(n)] == 2 * (n) - 1)   /* And has not ended. */
 #define busy (given - ended)
-#define all_pending (pending + busy)
+#define places (pending + busy)
+#define all_pending (places + beyond)
 #define backlog (state == serving && begun != given)
 #define covered (seekers + tokens >= len(queue))
+#define anyone_sleeps (idle > 0 || blocked || beyond > 0)
 
-inline look() { d_step { do :: busy > 0 && !is_there(ended + 1) -> ended++ :: else -> break od } }
+inline look_now() { do :: busy > 0 && !is_there(ended + 1) -> ended++ :: else -> break od }
+inline look() { d_step { look_now(); skip } }
 inline ask() { d_step { if :: busy > 0 -> asked = true; ended = begun - running :: else fi } }
-inline submit_job() { d_step { assert(!in_pool); job_queued = true; in_pool = true } }
-inline withdraw_job() {
-  d_step { if :: in_pool && len(queue) == 0 && !backlog -> job_queued = false; in_pool = false :: else fi }
+inline submit_job() { assert(!in_pool); job_queued = true; in_pool = true }
+inline withdraw_now() {
+  if :: in_pool && len(queue) == 0 && !backlog -> job_queued = false; in_pool = false :: else fi
 }
+inline withdraw_job() { d_step { withdraw_now() } }
 inline release() { d_step { refs--; assert(refs > 0 || !job_queued) } }
+
+/* The first place of whoever drew this ticket. */
+inline first_place(ticket) { if :: ticket > placed -> placed++; assert(ticket == placed) :: else fi }
+
+/* Gives the free places to those in line. */
+inline grant() {
+  d_step {
+    look_now();
+    do
+    :: len(line) > 0 && places < limit ->
+       line ? x, y;
+       pending++;
+       if
+       :: x == CALLER -> granted = true; notify(go_sleeps); first_place(mine)
+       :: x == INSIDE -> beyond--; queue ! x, y; first_place(theirs)
+       :: else -> beyond--; queue ! x, y
+       fi
+    :: else -> break
+    od;
+    x = 0; y = 0
+  }
+}
+
+/* Sees to it that somebody comes for what is queued. */
+inline pass_on() {
+  d_step {
+    if :: !covered && idle > 0 -> idle--; tokens++; notify(wait_sleeps) :: else fi;
+    if :: !covered && !job_queued -> submit_job() :: else fi
+  }
+}
 
 inline recall() {
   if
@@ -64,29 +110,66 @@ inline recall() {
   fi
 }
 
+/* Puts a task first in line. */
+inline push_front(t, slot) {
+  n = len(line);
+  line ! t, slot;
+  do :: n > 0 -> n--; line ? x, y; line ! x, y :: else -> break od;
+  x = 0; y = 0
+}
+
 inline finish(tasks) {
-  atomic {
-    pending = pending - tasks;
-    look();
-    if :: blocked && all_pending < LIMIT -> notify(go_sleeps) :: else fi;
+  pending = pending - tasks;
+  grant();
+  d_step {
+    look_now();
     if :: all_pending == 0 && idle > 0 -> notify(wait_sleeps) :: else fi
   }
+}
+
+/* Puts a task that has a place, or is beyond the limit, where it belongs. */
+inline enqueue(t, is_beyond) {
+  if
+  :: is_beyond -> d_step { arrived++; theirs = arrived; line ! t, NONE }
+  :: !is_beyond && places > limit -> d_step { pending--; beyond++; push_front(t, NONE) }
+  :: else -> recall(); queue ! t, NONE
+  fi;
+  if :: len(line) > 0 -> ask(); grant() :: else fi;
+  pass_on()
+}
+
+/* A task gives another one, while it runs: beyond the limit if the group is full, and never blocks. The mutex is
+ * let go while the callable is stored. */
+inline give_inside() {
+  bool is_beyond;
+  lock();
+  if :: len(line) > 0 -> grant() :: else fi;
+  d_step {
+    look_now();
+    taken++;
+    is_beyond = places >= limit || len(line) > 0;
+    if :: is_beyond -> beyond++ :: else -> arrived++; theirs = arrived; pending++; first_place(theirs) fi
+  };
+  unlock();
+  lock();
+  enqueue(INSIDE, is_beyond);
+  unlock();
+  is_beyond = false
 }
 
 inline run_task(t) {
   assert(!started[t]);
   started[t] = true;
-  if :: true :: t < TASKS -> started[t + 1] fi;
-  done++
+  if :: t == 1 -> give_inside() :: else fi;
+  if :: true :: t < TASKS -> (started[t + 1] || limit < 2) fi;
+  d_step { done++; run_now-- }
 }
+inline count_begun() { run_now++; assert(run_now <= bound) }
 
 /* Takes a task from the queue; a worker sees to the rest of it. */
 inline run_one(is_worker) {
-  atomic {
-    queue ? t, slot;
-    withdraw_job();
-    if :: is_worker && len(queue) > 0 && !job_queued && !covered -> submit_job() :: else fi
-  };
+  d_step { queue ? t, slot; count_begun(); withdraw_now() };
+  if :: is_worker -> pass_on() :: else fi;
   unlock();
   run_task(t);
   lock();
@@ -97,43 +180,79 @@ inline run_one(is_worker) {
 
 inline seek() { if :: seekers <= 1 -> seekers++; unlock(); lock(); seekers-- :: else fi }
 
+inline wait_in_line() {
+  d_step { line ! CALLER, NONE; granted = false };
+  unlock();            /* Looks for a moment. */
+  lock();
+  do
+  :: grant();
+     if
+     :: granted -> break
+     :: else ->
+#ifndef BAD
+        ask();
+#endif
+        look();
+        if :: places < limit :: else -> blocked = true; wait_on(go_sleeps); blocked = false fi
+     fi
+  od
+}
+
 active proctype go() {
   byte t;
+  bool has_place;
   for (t : 1 .. TASKS) {
     lock();
-    look();
+    if :: len(line) > 0 -> grant() :: else fi;
+    d_step { look_now(); arrived++; mine = arrived; has_place = false };
     if
-    :: all_pending < LIMIT
-    :: else ->
-       unlock();       /* Registers its stop callback. */
-       lock();
-       blocked = true;
-       do :: ask(); look(); if :: all_pending < LIMIT -> break :: else -> wait_on(go_sleeps) fi od;
-       blocked = false
+    :: places < limit && len(line) == 0 -> d_step { first_place(mine) }
+    :: else -> wait_in_line(); has_place = true
     fi;
     taken++;
     if
-    :: len(queue) == 0 && state == serving && mark[slot_of(given + 1)] % 2 == 0 && (busy == 0 || idle == 0) ->
+    :: len(queue) == 0 && state == serving && mark[slot_of(given + 1)] % 2 == 0 && (busy == 0 || idle == 0) &&
+       places - has_place < limit ->
        if :: !job_queued -> look() :: else fi;
-       if :: !job_queued && busy > 0 -> submit_job() :: else fi;
-       given++;
-       task_in[slot_of(given)] = t;
-#ifndef BAD
-       if :: idle > 0 -> asked = true :: else fi;   /* First: the task may end at once. */
-#endif
+       d_step { if :: !job_queued && busy > 0 -> submit_job() :: else fi };
+       d_step { pending = pending - has_place; given++; task_in[slot_of(given)] = t };
+       if :: anyone_sleeps -> asked = true :: else fi;   /* First: the task may end at once. */
        mark[slot_of(given)] = 2 * given - 1
     :: true ->         /* Nobody serves, there is no room, a waiter sleeps, or the task is too large. */
-       recall();
-       atomic {
-         pending++;
-         queue ! t, NONE;
-         if :: !covered && idle > 0 -> idle--; tokens++; notify(wait_sleeps) :: else fi;
-         if :: !covered && !job_queued -> submit_job() :: else fi
-       }
+       pending = pending + !has_place;
+       unlock();
+       lock();
+       enqueue(t, false)
     fi;
     unlock()
   }
   over = true
+}
+
+inline set_to(l) {
+  lock();
+  d_step { limit = l };
+  recall();
+  d_step {
+    bound = l;
+    /* Sends the last of the queue back to the front of the line, and brings the rest of either into order. */
+    n = 0;
+    do :: n < len(queue) && places > limit + n -> n++ :: else -> break od;
+    kept = len(queue) - n;
+    do :: kept > 0 -> kept--; queue ? x, y; queue ! x, y :: else -> break od;
+    kept = len(line);
+    do :: n > 0 -> n--; queue ? x, y; line ! x, y; pending--; beyond++ :: else -> break od;
+    do :: kept > 0 -> kept--; line ? x, y; line ! x, y :: else -> break od;
+    x = 0; y = 0;
+    withdraw_now()
+  };
+  if :: len(line) > 0 -> ask(); grant(); pass_on() :: else fi;
+  unlock()
+}
+
+active proctype set_limit() {
+  set_to(1);
+  set_to(2)
 }
 
 /* wait(), at any time, and once more when all are given. */
@@ -165,7 +284,7 @@ active proctype waiter() {
      unlock();
      if :: last -> break :: else -> over; last = true; looked = false fi
   od;
-  assert(done == TASKS);
+  assert(done == INSIDE);
   release()
 }
 
@@ -175,16 +294,21 @@ inline serve() {
   unlock();
   do
   :: is_there(next) ->
-     atomic { late = is_recalled; begun++; running = true };
+     d_step { late = is_recalled; begun++; running = true; if :: late :: else -> count_begun() fi };
      if :: late -> lock(); break :: else fi;
      t = task_in[slot_of(next)];
      run_task(t);
-     atomic { told = asked; late = is_recalled; asked = false; running = false };
+     d_step { told = asked; late = is_recalled; asked = false; running = false };
      mark[slot_of(next)] = 2 * next;
      next++;
      if
-     :: late -> lock(); finish(1); break
-     :: told && !late -> lock(); finish(0); if :: blocked || idle > 0 -> ask() :: else fi; unlock()
+     :: late -> lock(); state = closed; finish(1); break
+     :: told && !late ->
+        lock();
+        finish(0);
+        if :: len(queue) > 0 -> pass_on() :: else fi;
+        if :: anyone_sleeps -> ask() :: else fi;
+        unlock()
      :: else
      fi
   :: true -> lock(); if :: backlog -> unlock() :: else -> break fi

@@ -21,6 +21,7 @@ struct queue_entry {
   queue_entry* next = nullptr;  // In the queue. Guarded by the group's mutex.
   std::uint32_t serial = 0;     // Tells tasks apart that live in the same block one after the other. As above.
   const task_home home;         // Constant.
+  bool sent_back = false;       // It had a place, and is in line again. Guarded by the group's mutex.
   const bool is_task;           // Constant.
 };
 
@@ -35,10 +36,14 @@ class entry_queue {
     (first_ ? last_->next : first_) = &e;
     last_ = &e;
   }
-  void push_front(queue_entry& e) noexcept {
-    e.next = first_;
-    if (!first_) last_ = &e;
-    first_ = &e;
+  /// Puts it behind those in front that were sent back.
+  void send_back(queue_entry& e) noexcept {
+    e.sent_back = true;
+    queue_entry** at = &first_;
+    while (*at && (*at)->sent_back) at = &(*at)->next;
+    e.next = *at;
+    *at = &e;
+    if (!e.next) last_ = &e;
   }
   /// Preconditions: it is not empty.
   queue_entry& pop_front() noexcept {
@@ -60,7 +65,7 @@ class entry_queue {
     return nullptr;
   }
 
-  /// Moves all but the first `n` entries of `from` in front of what is here, in their order.
+  /// Sends all but the first `n` entries of `from` back: to the front of what is here, in their order.
   /// Preconditions: there are more than `n`.
   void take_tail(entry_queue& from, std::size_t n) noexcept {
     queue_entry* before = nullptr;
@@ -69,6 +74,7 @@ class entry_queue {
       before = e;
       e = e->next;
     }
+    for (queue_entry* back = e; back; back = back->next) back->sent_back = true;
     from.last_->next = first_;
     if (!first_) last_ = from.last_;
     first_ = e;

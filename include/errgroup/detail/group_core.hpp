@@ -117,7 +117,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
   /// A call of the executor's execute() that is under way: the task is not for other runners yet, which would be
   /// missing for another one if this call throws.
   struct handing : list_node<handing> {
-    std::uint32_t serial;  // Constant: the task's; 0: of no certain one.
+    std::uint32_t serial;  // The task's; 0: of no certain one, or its runner has begun. Guarded by mutex_.
   };
   /// Counts a thread while it sleeps, however that ends.
   class counted {
@@ -161,6 +161,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
   bool needs_runner() const noexcept {
     return settings_.executor.object && queued() > unbegun_ + seekers_ + tokens_;
   }
+  bool nobody_comes() noexcept;
   void pass_on() noexcept;
   void cover(lock_type& lock) noexcept;
   void wake_waiter() noexcept;

@@ -20,7 +20,7 @@ inline group_core::admission group_core::admit(lock_type& lock, bool may_block, 
                                                void*& block, error* why_not) {
   lock = locked();
   admission how = may_enter() ? admission::reserved : find_place(lock, may_block, why_not);
-  if (shape.handy && limit_ > 0 && how == admission::reserved && handoff_.crowded() && !is_inside()) {
+  if (how == admission::reserved && shape.handy && limit_ > 0 && handoff_.crowded() && !is_inside()) {
     const handoff::watch first = handoff_.first();
     lock.unlock();
     spin(glance, [&] { return first.ended(); });
@@ -127,7 +127,7 @@ inline void group_core::enqueue_at_limit(admission how, task& t) noexcept {
   } else if (over_limit()) {
     add(pending_, -std::size_t{1});
     ++beyond_;
-    line_.push_front(t);
+    line_.send_back(t);
   } else {
     recall();  // Else what is there might wait for as long as more is queued.
     push(t);
@@ -151,10 +151,12 @@ inline void group_core::pass_on() noexcept {
   try {
     submit_job();
   } catch (...) {
+    wake_callers([](const caller&) { return true; });  // Who is blocked in go() tries again, now and then.
   }
 }
 
-// The same for any executor. The lock is held on entry and on return.
+// The same for any executor, which must be alive: in go(), set_limit() and on a thread that it has lent. The lock
+// is held on entry and on return.
 inline void group_core::cover(lock_type& lock) noexcept {
   pass_on();
   if (!needs_runner()) return;
@@ -166,7 +168,15 @@ inline void group_core::cover(lock_type& lock) noexcept {
     }
   } catch (...) {
     if (!lock.owns_lock()) lock_patiently(lock);
+    wake_callers([](const caller&) { return true; });
   }
+}
+
+// True if a task is queued and no runner is sure to come for it.
+inline bool group_core::nobody_comes() noexcept {
+  if (settings_.executor.object) return needs_runner();
+  if (job_queued_) settings_.executor.pool->urge();
+  return !covered() && !job_queued_;
 }
 
 // Gives a task to a thread that is parked in wait(), if there is one.
@@ -182,18 +192,17 @@ inline void group_core::take_back(lock_type& lock, std::uint32_t serial) {
   if (!lock.owns_lock()) lock_patiently(lock);
   const auto is_it = [serial](const queue_entry& e) { return e.is_task && e.serial == serial; };
   queue_entry* e = queue_.take_first(is_it);
-  std::size_t places = 1;
-  if (e) {
-    add(queued_, -std::size_t{1});
-  } else {
-    e = line_.take_first(is_it);
-    if (!e) return;
-    --beyond_;
-    places = 0;
-  }
+  const bool had_place = e != nullptr;
+  if (had_place) add(queued_, -std::size_t{1});
+  if (!had_place) e = line_.take_first(is_it);
+  if (!e) return;
   lock.unlock();
-  dispose(static_cast<task&>(*e), lock);
-  finish(lock, places);
+  {
+    const thread_frame frame(thread_frame::kind::task, &context_);
+    dispose(static_cast<task&>(*e), lock);
+  }
+  if (!had_place) --beyond_;
+  finish(lock, had_place ? 1 : 0);
   cover(lock);
   lock.unlock();
   throw;

@@ -108,6 +108,7 @@ inline parking_spot* group_core::grant_places() noexcept {
   while (!line_.empty() && (done || !full())) {
     queue_entry& e = line_.pop_front();
     if (e.is_task) {
+      e.sent_back = false;
       --beyond_;
       add(pending_, 1);
       push(static_cast<task&>(e));
@@ -159,8 +160,8 @@ void group_core::wake_callers(Which which) noexcept {
 // Waits for a place; first awake, since a runner may be about to end its task. True if there is one, which counts
 // as a reservation; false if the context is done. The lock is held on entry and on return.
 //
-// An executor may destroy runners unrun. Then this thread, which nobody else may come to help, hands over another
-// one; ever more slowly, should it destroy all of them.
+// An executor may destroy runners unrun, or the system may have no thread for a while. Then this thread, which
+// nobody else may come to help, asks for another one; ever more slowly, should that be in vain.
 inline bool group_core::wait_in_line(lock_type& lock) {
   constexpr clock::duration longest_pause = std::chrono::milliseconds(100);
   place_in_line here(*this, lock);
@@ -181,15 +182,23 @@ inline bool group_core::wait_in_line(lock_type& lock) {
     if (!watch_context()) continue;
     handoff_.ask();
     if (!full()) continue;
-    const bool waits_for_runner = needs_runner();
-    if (waits_for_runner && clock::now() >= next_try) {
-      hand_runner(lock, 0);
-      lock_patiently(lock);
-      next_try = clock::now() + pause;
-      pause = std::min(2 * pause, longest_pause);
-      continue;
+    if (nobody_comes()) {
+      if (clock::now() >= next_try) {
+        if (settings_.executor.object) {
+          hand_runner(lock, 0);
+          lock_patiently(lock);
+        } else {
+          pass_on();
+        }
+        next_try = clock::now() + pause;
+        pause = std::min(2 * pause, longest_pause);
+        continue;
+      }
+    } else {
+      next_try = never;
     }
-    here.sleep(waits_for_runner ? next_try : never);
+    here.sleep(next_try);
+    if (next_try == never) next_try = clock::time_point::min();
   }
   return here.take();
 }

@@ -54,7 +54,13 @@ inline void group_core::run_queued(lock_type& lock, pool_worker& self) {
 inline void group_core::begin_runner(bool accepted, std::uint32_t serial) {
   const thread_frame lent(thread_frame::kind::lent, settings_.executor.object);
   lock_type lock(mutex_);
-  if (accepted) --unbegun_;
+  if (accepted) {
+    --unbegun_;
+  } else {  // The call that hands it over is under way, and has no need any more to keep the task for it.
+    for (handing* h = handing_.front(); h; h = handing_.next(*h)) {
+      if (h->serial == serial) h->serial = 0;
+    }
+  }
   const auto free_to_run = [this, serial](const queue_entry& e) {
     if (e.serial == serial) return true;
     for (const handing* h = handing_.front(); h; h = handing_.next(*h)) {
@@ -68,6 +74,7 @@ inline void group_core::begin_runner(bool accepted, std::uint32_t serial) {
     } else if (queue_entry* const e = queue_.take_first(free_to_run)) {
       run_one(lock, popped(*e));
     } else {
+      if (needs_runner()) wake_callers([](const caller&) { return true; });
       return;
     }
   }
@@ -93,7 +100,9 @@ class group_core::abrupt_end {
     if (!task_) return;
     core_.failed(*task_, error_access::owner_dead());
     core_.dispose(*task_, lock_);
-    core_.give_back(lock_);
+    core_.finish(lock_, 1);
+    core_.pass_on();
+    core_.wake_callers([](const caller&) { return true; });
   }
   void returned() noexcept { task_ = nullptr; }
 

@@ -87,12 +87,12 @@ inline void group_core::stop(lock_type& lock, const error& cause) noexcept {
 
 // A task has ended with `e`, which is set to the real reason if it says no more than that the task was stopped.
 inline void group_core::settle(error& e) noexcept {
-  error cause;
+  error cause, before;  // Destroyed unlocked, as errors that the user has thrown may be.
   lock_type lock(mutex_);
   bool repeats = false;
   if (context_.done()) {
     cause = context_.cause();
-    if (error_access::bare(e)) e = cause;
+    if (error_access::bare(e)) before = std::exchange(e, cause);
     repeats = error_access::repeats(e, cause);
   }
   fail(e);
@@ -185,7 +185,9 @@ class group_core::parked_helper {
   ~parked_helper() {
     if (!core_.open_ || core_.round_ != round_) return;
     --(core_.tokens_ != 0 ? core_.tokens_ : core_.idle_);
-    if (!woken_) core_.cover(lock_);
+    if (woken_) return;
+    core_.pass_on();
+    core_.wake_callers([](const caller&) { return true; });
   }
   void sleep() {
     core_.helpers_->wait(lock_);

@@ -62,8 +62,10 @@ class round_context {
 
   /// Has `w` told when it is done for a reason from outside: its deadline or its parent. False: it is done.
   bool watch(done_watcher& w) noexcept {
-    watched_ = made() ? ctx_ : parent_;
-    return context_access::watch(watched_, w);
+    const context& where = made() ? ctx_ : parent_;
+    if (!context_access::watch(where, w)) return false;
+    watched_ = where;
+    return true;
   }
   /// Ends that, if it was begun. Returns what was watched, to be dropped unlocked.
   context unwatch(done_watcher& w) noexcept {
@@ -80,7 +82,7 @@ class round_context {
   }
   /// Lets go of all that is the user's. There will be no other round.
   void clear() noexcept {
-    ctx_ = parent_ = {};
+    ctx_ = parent_ = watched_ = {};
     cause_ = {};
   }
 

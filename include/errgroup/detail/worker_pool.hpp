@@ -241,6 +241,7 @@ inline void worker_pool::urge() noexcept {
 
 // The last thread is joined unlocked, since the destructors of its thread_local objects may use the pool.
 inline void worker_pool::shut_down() noexcept {
+  const cancellation_disabled whole;
   lock_type lock(mutex_);
   stage_ = stage::closing;
   for (worker* w = parked_.front(); w; w = parked_.next(*w)) tell_to_leave(*w);
