@@ -201,7 +201,7 @@ void stop_while_someone_sleeps(const sleeper_case& c) {
       EXPECT_EQ(g.wait_for(1h)->message(), "why");
     }
   };
-  const auto stop = [&] {
+  const auto stop = [&, cancel = cancel] {
     (void)g.get_context();
     if (c.how == stop_by::cancel) g.cancel(error("why"));
     if (c.how == stop_by::parent) cancel(error("why"));
