@@ -3,7 +3,7 @@
  *
  * The places at a group's limit of 2, and detail/handoff.hpp with those who use it: a go() that waits in line while
  * the group is full; a task that gives another one from inside, beyond the limit; set_limit(), which lowers the limit
- * and raises it again; two workers, of which one serves, and the other comes for the job and recalls what is not
+ * and may raise it again; two workers, of which one serves, and the other comes for the job and recalls what is not
  * begun; and a wait() in another thread, which recalls it, too. Any task may block until the next one has begun,
  * while the limit lets both run. Shown: each task is begun once; no more run than the limit lets in; places are given
  * in the order of arrival; wait() returns when all have ended; nobody sleeps for ever; no task waits for ever behind
@@ -45,6 +45,8 @@ byte bound = 2, run_now = 0;                            /* The limit as known ou
 byte arrived = 0, placed = 0, mine = 0, theirs = 0;     /* Tickets: the last drawn; the last to get a place; go()'s, */
 byte taken = 0, done = 0;                               /*   and the inside task's. Tasks accepted; ended. */
 bool over = false;
+mtype = { undecided, inside_gives, limit_changes };     /* One or the other, or there would be too many states. */
+mtype story = undecided;
 hidden byte x, y, n, kept;              /* Scratch, within one step. */
 
 #define slot_of(n) ((n - 1) % SLOTS)
@@ -160,7 +162,7 @@ inline give_inside() {
 inline run_task(t) {
   assert(!started[t]);
   started[t] = true;
-  if :: t == 1 -> give_inside() :: else fi;
+  if :: t == 1 && story == inside_gives -> give_inside() :: else fi;
   if :: true :: t < TASKS -> (started[t + 1] || limit < 2) fi;
   d_step { done++; run_now-- }
 }
@@ -201,6 +203,7 @@ inline wait_in_line() {
 active proctype go() {
   byte t;
   bool has_place;
+  if :: story = inside_gives :: story = limit_changes fi;
   for (t : 1 .. TASKS) {
     lock();
     if :: len(line) > 0 -> grant() :: else fi;
@@ -251,8 +254,10 @@ inline set_to(l) {
 }
 
 active proctype set_limit() {
+end:
+  story == limit_changes;
   set_to(1);
-  set_to(2)
+  if :: set_to(2) :: true fi
 }
 
 /* wait(), at any time, and once more when all are given. */
@@ -284,7 +289,7 @@ active proctype waiter() {
      unlock();
      if :: last -> break :: else -> over; last = true; looked = false fi
   od;
-  assert(done == INSIDE);
+  assert(done == (story == inside_gives -> INSIDE : TASKS));
   release()
 }
 
