@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * worker_pool's duty to look: submit() summons somebody unless one has the duty; a looker that takes a job passes the
- * duty on if more is queued; who finds nothing parks. The jobs block until all of them run. At any time after the last
- * submit() the pool is shut down: every worker is told to leave, takes what is queued without a look, and leaves; who
- * is last to leave wakes the destructor, which runs what is left. Shown: the jobs meet, so whenever one is queued
- * somebody has the duty, or is awake and about to look, also while the pool shuts down; all workers leave, and no job
- * is left.
+ * worker_pool's duty to look: submit() summons somebody unless one has the duty; a looker that takes a job
+ * passes the duty on if more is queued; who finds nothing parks. The jobs block until all of them run. At any
+ * time after the last submit() the pool is shut down: every worker is told to leave, takes what is queued
+ * without a look, and leaves; who is last to leave wakes the destructor, which runs what is left. Shown: the
+ * jobs meet, so whenever one is queued somebody has the duty, or is awake and about to look, also while the pool
+ * shuts down; all workers leave, and no job is left.
  * BAD: who takes a job does not pass the duty on. */
 
 #include "common.pml"
