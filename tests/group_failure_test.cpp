@@ -135,6 +135,87 @@ TEST(GroupFailureTest, ExhaustedMemoryLeavesTheGroupAsItWas) {
   EXPECT_GT(accepted, 0);
 }
 
+// A thread that blocks at the limit needs memory to sleep the first time; without it go() throws, as for any other
+// want of memory, and its place in line is gone.
+TEST(GroupFailureTest, ExhaustedMemoryInABlockedGoLeavesTheLineAsItWas) {
+  if (!allocation::replaced) GTEST_SKIP() << "operator new is the sanitizer's";
+  for (std::size_t n = 0; n != 3; ++n) {
+    group g(errgroup::with_limit(1));
+    std::latch release(1);
+    auto shared = std::make_shared<int>(0);
+    std::atomic<int> ran{0};
+    g.go([&] { release.wait(); });
+    if (n == 0) {
+      const allocation::exhausted none(n);
+      EXPECT_THROW(g.go([&, shared] { ++ran; }), std::bad_alloc);
+      EXPECT_THROW((void)g.spawn([&, shared] { return ++ran; }), std::bad_alloc);
+    } else {
+      std::jthread releases([&] { release.count_down(); });
+      try {
+        const allocation::exhausted none(n);
+        g.go([&, shared] {});
+      } catch (const std::bad_alloc&) {
+      }
+    }
+    if (n == 0) release.count_down();
+    EXPECT_TRUE(g.go([&] { ++ran; }));
+    EXPECT_TRUE(g.go([&] { ++ran; }));
+    EXPECT_FALSE(g.wait());
+    EXPECT_EQ(ran, 2);
+    EXPECT_EQ(shared.use_count(), 1);
+  }
+}
+
+TEST(GroupFailureTest, ExhaustedMemoryBeyondTheLimitLeavesTheGroupAsItWas) {
+  if (!allocation::replaced) GTEST_SKIP() << "operator new is the sanitizer's";
+  group g(errgroup::with_limit(1));
+  auto shared = std::make_shared<int>(0);
+  std::atomic<int> ran{0};
+  int accepted = 0;
+  g.go([&] {
+    for (std::size_t n = 0; n != 6; ++n) {
+      try {
+        const allocation::exhausted none(n);
+        accepted += g.go([&, shared] { ++ran; });
+      } catch (const std::bad_alloc&) {
+      }
+    }
+  });
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(ran, accepted);
+  EXPECT_GT(accepted, 0);
+  EXPECT_EQ(shared.use_count(), 1);
+}
+
+// The thread's memory stays exhausted to its end.
+TEST(GroupFailureTest, TaskMayEndItsThreadWithMemoryExhausted) {
+  if (!allocation::replaced) GTEST_SKIP() << "operator new is the sanitizer's";
+  for (const int limit : {-1, 2}) {
+    for (const bool spawned : {false, true}) {
+      errgroup::thread_cache cache;
+      group g(errgroup::with_executor(cache), errgroup::with_limit(limit), errgroup::collect_errors());
+      errgroup::handle<int> h;
+      const context ctx = g.get_context();
+      const auto end = [] {
+        allocation::left = 0;
+        pthread_exit(nullptr);
+        return 1;
+      };
+      if (spawned) {
+        h = g.spawn(end);
+      } else {
+        g.go([end] { (void)end(); });
+      }
+      EXPECT_EQ(*g.wait_for(1h), std::errc::owner_dead);
+      EXPECT_EQ(ctx.cause(), std::errc::owner_dead);
+      EXPECT_EQ(g.errors().size(), 1U);
+      if (spawned) {
+        EXPECT_EQ(h.get().error(), std::errc::owner_dead);
+      }
+    }
+  }
+}
+
 TEST(GroupFailureTest, OneAllocationAGoAtMost) {
   if (!allocation::replaced) GTEST_SKIP() << "operator new is the sanitizer's";
   constexpr int tasks = 1000;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -19,6 +20,8 @@
 #include <gtest/gtest.h>
 
 #include <errgroup/errgroup.hpp>
+
+#include "test_executors.hpp"
 
 namespace {
 
@@ -62,11 +65,16 @@ TEST(GroupTest, ThrownExceptionIsTheError) {
 }
 
 TEST(GroupTest, RefusedCallableIsUntouched) {
+  struct task {
+    std::unique_ptr<int> only = std::make_unique<int>(7);
+    void operator()() {}
+  };
   group g;
   g.cancel();
-  auto p = std::make_unique<int>(1);
-  auto f = [q = std::move(p)] {};
+  task f;
   EXPECT_FALSE(g.go(std::move(f)));
+  ASSERT_TRUE(f.only);
+  EXPECT_EQ(*f.only, 7);
   EXPECT_EQ(g.wait(), errc::canceled);
 }
 
@@ -208,17 +216,19 @@ TEST(GroupTest, ThrowingMoveLeavesTheGroupAsItWas) {
   EXPECT_FALSE(g.wait());
 }
 
-TEST(GroupTest, ErrorsListsAllButRepeats) {
-  group g(errgroup::keep_going(), errgroup::collect_errors(2));
-  for (int i = 0; i < 3; ++i) g.go([] { return error("e"); });
-  EXPECT_TRUE(g.wait());
-  EXPECT_EQ(g.errors().size(), 2U);
+TEST(GroupTest, ErrorsListsTheFirstUpToItsMaximum) {
+  for (const std::size_t max : {0U, 1U, 2U, 3U, 4U}) {
+    dropping_executor ex;  // So that wait() runs the tasks, in their order.
+    group g(errgroup::with_executor(ex), errgroup::keep_going(), errgroup::collect_errors(max));
+    for (const char* text : {"0", "1", "2"}) {
+      g.go([text] { return error(text); });
+    }
+    EXPECT_EQ(g.wait().message(), "0");
+    const std::vector<error> errors = g.errors();
+    ASSERT_EQ(errors.size(), std::min<std::size_t>(max, 3));
+    for (std::size_t i = 0; i != errors.size(); ++i) EXPECT_EQ(errors[i].message(), std::to_string(i));
+  }
 }
-
-struct dropping_executor {
-  template <class F>
-  void execute(F) {}
-};
 
 TEST(GroupTest, WaitRunsWhatTheExecutorDropped) {
   dropping_executor ex;

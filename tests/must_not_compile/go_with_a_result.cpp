@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+// Says: go\(\) would lose this task's value: use spawn\(\)
+
+#include <errgroup/errgroup.hpp>
+
+int main() {
+  errgroup::group g;
+  g.go([]() -> errgroup::result<int> { return 1; });
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+// Says: spawn\(\) is for a task that returns a value: use go\(\)
+
+#include <errgroup/errgroup.hpp>
+
+int main() {
+  errgroup::group g;
+  (void)g.spawn([] { return errgroup::error(); });
+}
