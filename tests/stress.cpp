@@ -744,6 +744,7 @@ void tree::check(record& r, const error& result, bool keep_going, bool failed_be
     require(r.started == r.given, "keep_going() has dropped a task");
   }
   if (result && !failed_before) {
+    const std::lock_guard lock(r.mutex);  // A stop callback may come late.
     const bool known = contains(r.own, result) || contains(r.causes, result) ||
                        result == errc::deadline_exceeded || result == errc::canceled || result == parent.cause() ||
                        canceled_;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * A mutex, and condition variables with at most one sleeper each, who must be awake again before it has the mutex. */
+ * A mutex, and condition variables with at most one sleeper each, who must be awake again before it has the
+ * mutex. */
 
 bool held = false;
 

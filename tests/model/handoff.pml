@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * The places at a group's limit of 2, and detail/handoff.hpp with those who use it: a go() that waits in line while
- * the group is full; a task that gives another one from inside, beyond the limit; set_limit(), which lowers the limit
- * and raises it again; two workers, of which one serves, and the other comes for the job and recalls what is not
- * begun; and a wait() in another thread, which recalls it, too. Any task may block until the next one has begun,
- * while the limit lets both run. Shown: each task is begun once; no more run than the limit lets in; places are given
- * in the order of arrival; wait() returns when all have ended; nobody sleeps for ever; no task waits for ever behind
- * a blocked one (rule 4); and the pool is not left with the job of a group that is gone.
+ * The places at a group's limit of 2, and detail/handoff.hpp with those who use it: a go() that waits in line
+ * while the group is full; a task that gives another one from inside, beyond the limit; set_limit(), which
+ * lowers the limit and may raise it again; two workers, of which one serves, and the other comes for the job and
+ * recalls what is not begun; and a wait() in another thread, which recalls it, too. Any task may block until the
+ * next one has begun, while the limit lets both run. Shown: each task is begun once; no more run than the limit
+ * lets in; places are given in the order of arrival; wait() returns when all have ended; nobody sleeps for ever;
+ * no task waits for ever behind a blocked one (rule 4); and the pool is not left with the job of a group that is
+ * gone.
  * What the server does to its word is one step; to mark the slot, or to lock, is another.
  * BAD: a caller in line goes to sleep and has not asked to be told of the end of a task that was handed over. */
 
@@ -42,9 +43,12 @@ byte mark[SLOTS], task_in[SLOTS];
 /* What is to be shown. */
 bool started[INSIDE + 1];
 byte bound = 2, run_now = 0;                            /* The limit as known outside; tasks that run. */
-byte arrived = 0, placed = 0, mine = 0, theirs = 0;     /* Tickets: the last drawn; the last to get a place; go()'s, */
-byte taken = 0, done = 0;                               /*   and the inside task's. Tasks accepted; ended. */
+byte arrived = 0, placed = 0;                           /* Tickets: the last drawn; the last to get a place; */
+byte mine = 0, theirs = 0;                              /*   go()'s, and the inside task's. */
+byte taken = 0, done = 0;                               /* Tasks accepted; ended. */
 bool over = false;
+mtype = { undecided, inside_gives, limit_changes };     /* One or the other, or there would be too many states. */
+mtype story = undecided;
 hidden byte x, y, n, kept;              /* Scratch, within one step. */
 
 #define slot_of(n) ((n - 1) % SLOTS)
@@ -110,14 +114,6 @@ inline recall() {
   fi
 }
 
-/* Puts a task first in line. */
-inline push_front(t, slot) {
-  n = len(line);
-  line ! t, slot;
-  do :: n > 0 -> n--; line ? x, y; line ! x, y :: else -> break od;
-  x = 0; y = 0
-}
-
 inline finish(tasks) {
   pending = pending - tasks;
   grant();
@@ -131,7 +127,8 @@ inline finish(tasks) {
 inline enqueue(t, is_beyond) {
   if
   :: is_beyond -> d_step { arrived++; theirs = arrived; line ! t, NONE }
-  :: !is_beyond && places > limit -> d_step { pending--; beyond++; push_front(t, NONE) }
+  :: !is_beyond && places > limit ->   /* The limit was lowered: it goes behind those that were sent back. */
+     d_step { pending--; beyond++; line ! t, NONE }
   :: else -> recall(); queue ! t, NONE
   fi;
   if :: len(line) > 0 -> ask(); grant() :: else fi;
@@ -160,7 +157,7 @@ inline give_inside() {
 inline run_task(t) {
   assert(!started[t]);
   started[t] = true;
-  if :: t == 1 -> give_inside() :: else fi;
+  if :: t == 1 && story == inside_gives -> give_inside() :: else fi;
   if :: true :: t < TASKS -> (started[t + 1] || limit < 2) fi;
   d_step { done++; run_now-- }
 }
@@ -201,6 +198,7 @@ inline wait_in_line() {
 active proctype go() {
   byte t;
   bool has_place;
+  if :: story = inside_gives :: story = limit_changes fi;
   for (t : 1 .. TASKS) {
     lock();
     if :: len(line) > 0 -> grant() :: else fi;
@@ -251,8 +249,10 @@ inline set_to(l) {
 }
 
 active proctype set_limit() {
+end:
+  story == limit_changes;
   set_to(1);
-  set_to(2)
+  if :: set_to(2) :: true fi
 }
 
 /* wait(), at any time, and once more when all are given. */
@@ -284,7 +284,7 @@ active proctype waiter() {
      unlock();
      if :: last -> break :: else -> over; last = true; looked = false fi
   od;
-  assert(done == INSIDE);
+  assert(done == (story == inside_gives -> INSIDE : TASKS));
   release()
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * group_core's queue: go() that decides whom to wake, a wait() that seeks, then parks, and workers that seek, then
- * leave. The tasks block until all of them run, so each needs a runner of its own. Shown: all tasks meet (rule 4) and
- * wait() returns.
+ * group_core's queue: go() that decides whom to wake, a wait() that seeks, then parks, and workers that seek,
+ * then leave. The tasks block until all of them run, so each needs a runner of its own. Shown: all tasks meet
+ * (rule 4) and wait() returns.
  * BAD: a seeker leaves without another look at the queue under the mutex. */
 
 #include "common.pml"

@@ -2,11 +2,11 @@
  * Copyright (c) 2026 the errgroup authors
  *
  * A go() that sleeps in line and a timed wait() against what makes the round's context done: the parent's
- * cancellation, which marks the tree under the tree's mutex and tells the watchers afterwards, with no lock held; and
- * the group's own cancel(). The context is made late, at any moment; until then the parent stands for it. Whoever is
- * about to sleep has the context watched, under the group's mutex. Afterwards the group is destroyed. Shown: both
- * sleepers wake up whichever cancels first, or alone; no watcher is told that is gone; a child is done no later than
- * its parent.
+ * cancellation, which marks the tree under the tree's mutex and tells the watchers afterwards, with no lock
+ * held; and the group's own cancel(). The context is made late, at any moment; until then the parent stands for
+ * it. Whoever is about to sleep has the context watched, under the group's mutex. Afterwards the group is
+ * destroyed. Shown: both sleepers wake up whichever cancels first, or alone; no watcher is told that is gone; a
+ * child is done no later than its parent.
  * The group's mutex is taken before the tree's, never after it.
  * BAD: to watch a context is not to look, under the tree's mutex, whether it is done. */
 
@@ -56,7 +56,10 @@ active proctype parent_cancel() {
 end:
   who == by_parent || who == by_both;
   lock_tree();
-  if :: linked && !child_done -> tells_child = (registered == at_child); linked = false; child_done = true :: else fi;
+  if
+  :: linked && !child_done -> tells_child = (registered == at_child); linked = false; child_done = true
+  :: else
+  fi;
   tells_parent = (registered == at_parent);
   parent_done = true;
   unlock_tree();
