@@ -252,6 +252,46 @@ class recorder final : public errgroup::detail::timer_client {
   std::function<void()> f_;
 };
 
+// Keeps deadlines from passing until it is opened, so that what is to be there by then is: it blocks the timer's
+// leader, which hands nothing over.
+class timer_gate {
+ public:
+  timer_gate() {
+    auto closed = std::make_unique<client>(*this);
+    errgroup::detail::timer::shared().add(*closed, clock::now());
+    closed.release();  // Deletes itself.
+    closed_.wait();
+  }
+  timer_gate(const timer_gate&) = delete;
+  timer_gate& operator=(const timer_gate&) = delete;
+  ~timer_gate() { open(); }
+  void open() {
+    if (std::exchange(is_open_, true)) return;
+    open_.count_down();
+    left_.wait();
+  }
+
+ private:
+  class client final : public errgroup::detail::timer_client {
+   public:
+    explicit client(timer_gate& gate) : gate_(gate) {}
+    ~client() = default;
+
+   private:
+    bool try_retain() noexcept override { return true; }
+    void fire(errgroup::detail::timer_lead&) noexcept override {
+      gate_.closed_.count_down();
+      gate_.open_.wait();
+      gate_.left_.count_down();
+      delete this;
+    }
+    timer_gate& gate_;
+  };
+
+  std::latch closed_{1}, open_{1}, left_{1};
+  bool is_open_ = false;
+};
+
 TEST(TimerTest, FiresTheEarliestFirstWhateverIsAddedAndRemoved) {
   using errgroup::detail::timer;
   constexpr std::size_t n = 2000;
@@ -565,8 +605,7 @@ TEST(ContextTest, WaitEndsAtTheDeadline) {
   EXPECT_GE(clock::now(), when);
 }
 
-// What may make a context done, as a function that does it; a deadline's and a foreign stop's do nothing but
-// begin.
+// What may make a context done, as a function that does it.
 struct stopper {
   explicit stopper(int how) {
     if (how == 0) {
@@ -577,10 +616,12 @@ struct stopper {
       ctx = context(source.get_token());
       begin = [this] { source.request_stop(); };
     } else {
-      ctx = context().with_timeout(50ms);
-      begin = [] {};
+      gate = std::make_unique<timer_gate>();
+      ctx = context().with_timeout(1ms);
+      begin = [this] { gate->open(); };
     }
   }
+  std::unique_ptr<timer_gate> gate;
   std::stop_source source;
   context ctx;
   std::function<void()> begin;
@@ -694,10 +735,12 @@ TEST(ContextTest, BlockedCallbackDelaysNeitherDoneNorThoseWhoSleepOrWait) {
 TEST(ContextTest, BlockedCallbacksOfDeadlinesDelayNoOtherDeadline) {
   std::vector<context> contexts;
   std::vector<std::unique_ptr<blocked_callback>> blocked;
+  timer_gate gate;
   for (int i = 0; i != 5; ++i) {
-    contexts.push_back(context().with_timeout(10ms));
+    contexts.push_back(context().with_timeout(1ms));
     blocked.push_back(std::make_unique<blocked_callback>(contexts.back()));
   }
+  gate.open();
   for (const auto& b : blocked) b->wait_until_entered();
   EXPECT_EQ(context().with_timeout(1ms).sleep_for(1h), errc::deadline_exceeded);
   std::promise<void> stopped;
@@ -1161,10 +1204,12 @@ TEST(TimerTest, KeepsTwoThreadsAtMostBesideThoseThatAreBlocked) {
   for (int round = 0; round != 3; ++round) {
     std::vector<context> contexts;
     std::vector<std::unique_ptr<blocked_callback>> blocked;
+    timer_gate gate;
     for (int i = 0; i != 10; ++i) {
       contexts.push_back(context().with_timeout(1ms));
       blocked.push_back(std::make_unique<blocked_callback>(contexts.back()));
     }
+    gate.open();
     for (const auto& b : blocked) b->wait_until_entered();
     EXPECT_GE(timer_threads(), 11);
     blocked.clear();
@@ -1217,8 +1262,9 @@ TEST_F(TimerDeathTest, ThreadsHaveTheSignalMaskOfTheFirstUser) {
     bool same = true;
     std::latch all(4);  // Each blocks its thread until all are there.
     std::vector<std::unique_ptr<std::stop_callback<std::function<void()>>>> callbacks;
+    timer_gate gate;
     for (int i = 0; i != 4; ++i) {
-      contexts.push_back(context().with_timeout(10ms));
+      contexts.push_back(context().with_timeout(1ms));
       callbacks.push_back(
           std::make_unique<std::stop_callback<std::function<void()>>>(contexts.back().get_stop_token(), [&] {
             sigset_t mask;
@@ -1229,6 +1275,7 @@ TEST_F(TimerDeathTest, ThreadsHaveTheSignalMaskOfTheFirstUser) {
             all.arrive_and_wait();
           }));
     }
+    gate.open();
     all.wait();
     callbacks.clear();
     return same;
@@ -1241,14 +1288,18 @@ TEST_F(TimerDeathTest, WithoutAThreadToLeadInItsPlaceTheLeaderRunsTheCallbacksIt
     for (int i = 0; i != 3; ++i) {
       const no_thread_starts scope;
       std::promise<void> ran;
+      timer_gate gate;
       const context ctx = context().with_timeout(1ms);
       const std::stop_callback on_stop(ctx.get_stop_token(), [&] { ran.set_value(); });
+      gate.open();
       ran.get_future().wait();
       if (timer_threads() != 1) return false;
     }
     std::promise<void> ran;
+    timer_gate gate;
     const context ctx = context().with_timeout(1ms);
     const std::stop_callback on_stop(ctx.get_stop_token(), [&] { ran.set_value(); });
+    gate.open();
     ran.get_future().wait();
     return timer_threads() == 2;
   });
