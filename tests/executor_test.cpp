@@ -555,6 +555,7 @@ class brisk_job final : public errgroup::detail::pool_job {
       again_.set_value();
     }
   }
+  void not_coming() noexcept override {}
   void retain() noexcept override {}
   void release() noexcept override {}
 
@@ -576,6 +577,7 @@ class brisk_job final : public errgroup::detail::pool_job {
 
 struct ordinary_job final : errgroup::detail::pool_job {
   void run(errgroup::detail::pool_worker&) override {}
+  void not_coming() noexcept override {}
   void retain() noexcept override {}
   void release() noexcept override {}
 };

@@ -3,6 +3,7 @@
 #ifndef ERRGROUP_EXECUTOR_HPP
 #define ERRGROUP_EXECUTOR_HPP
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -90,18 +91,27 @@ class function_job final : public pool_job {
   explicit function_job(G&& f) : f_(std::in_place, std::forward<G>(f)) {}
 
   void run(pool_worker& self) override {
-    self.ticks.fetch_add(1, std::memory_order_relaxed);
+    self.begin_task(site());
+    call();
+  }
+  void not_coming() noexcept override { call(); }
+  void retain() noexcept override {}
+  void release() noexcept override { delete this; }
+
+  static call_site& site() noexcept { return site_of<function_job>; }
+
+ private:
+  void call() {
     try {
-      std::invoke(*std::move(f_));
-      f_.reset();
+      site().run([this] {
+        std::invoke(*std::move(f_));
+        f_.reset();
+      });
     } catch (...) {
       terminate_unless_unwound();
     }
   }
-  void retain() noexcept override {}
-  void release() noexcept override { delete this; }
 
- private:
   std::optional<F> f_;  // The worker that runs the job.
 };
 
@@ -123,7 +133,8 @@ void thread_cache::execute(F&& f) {
   static_assert(callable, "errgroup: execute() takes a function without parameters");
   if constexpr (callable) {
     auto j = std::make_unique<detail::function_job<std::decay_t<F>>>(std::forward<F>(f));
-    pool_->submit(*j);
+    pool_->send_or_submit(
+        *j, std::max(detail::function_job<std::decay_t<F>>::site().kind(), detail::task_kind::computing));
     j.release();
   }
 }

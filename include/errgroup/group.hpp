@@ -246,7 +246,9 @@ bool group::place(bool may_block, error* why_not, F&& f, const Args&... args) {
                            std::is_trivially_constructible_v<callable, F>;
   constexpr bool handy =
       trivial && sizeof(Task) <= detail::handoff::size && alignof(Task) <= detail::handoff::alignment;
-  constexpr detail::task_shape shape{pooled, handy, detail::takes_context<callable>};
+  const detail::task_kind kind = detail::site_of<Task>.kind();
+  const detail::task_shape shape{pooled, handy && kind != detail::task_kind::blocking,
+                                 detail::takes_context<callable>};
   core::lock_type lock;
   void* block = nullptr;
   const core::admission how = core_->admit(lock, may_block, shape, block, why_not);
@@ -270,7 +272,7 @@ bool group::place(bool may_block, error* why_not, F&& f, const Args&... args) {
       throw;
     }
   }
-  core_->enqueue(lock, how, *task);
+  core_->enqueue(lock, how, *task, kind);
   return true;
 }
 

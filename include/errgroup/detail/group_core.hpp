@@ -82,7 +82,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
   void unreserve(lock_type& lock, admission how, void* block) noexcept;
   /// Queues a task that was reserved, or puts it in line, and sees to it that it will run. If that throws, the
   /// task is destroyed and the reservation taken back. `lock` may be locked.
-  void enqueue(lock_type& lock, admission how, task& t);
+  void enqueue(lock_type& lock, admission how, task& t, task_kind kind);
   /// Gives a task that was made for the handoff.
   void hand_over() noexcept;
 
@@ -135,7 +135,8 @@ class group_core final : private pool_job, private runner_host, private done_wat
   ~group_core() { assert(!job_queued_ && "errgroup: the pool must not be left with a group that is gone"); }
 
   // Places at the limit.
-  bool full() noexcept;
+  bool full() noexcept { return limit_ >= 0 && full_at_limit(); }
+  bool full_at_limit() noexcept;
   bool over_limit() const noexcept { return limit_ >= 0 && places_taken() > static_cast<std::size_t>(limit_); }
   bool is_inside() const noexcept {
     return thread_frame::runs_task_of([this](const round_context& c) { return context_.is_above(c); });
@@ -157,13 +158,15 @@ class group_core final : private pool_job, private runner_host, private done_wat
   bool may_hand_over();
   bool anyone_sleeps() const noexcept { return idle_ + watching_ + blocked_ + beyond_ != 0; }
   void reserve_error();
-  bool covered() const noexcept { return seekers_ + tokens_ >= queued(); }
+  bool covered() const noexcept { return seekers_ + tokens_ + coming_ >= queued(); }
   bool needs_runner() const noexcept {
     return settings_.executor.object && queued() > unbegun_ + seekers_ + tokens_;
   }
   bool nobody_comes() noexcept;
   void pass_on() noexcept;
   void cover(lock_type& lock) noexcept;
+  std::size_t send_workers(lock_type& lock, task_kind kind, std::size_t n) noexcept;
+  void call_workers(lock_type& lock) noexcept;
   void wake_waiter() noexcept;
   void submit_job();
   void withdraw_job() noexcept;
@@ -175,6 +178,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
 
   // Running tasks.
   void run(pool_worker& self) override;
+  void not_coming() noexcept override;
   void begin_runner(bool accepted, std::uint32_t serial) override;
   void drop_runner() noexcept override;
   void run_queued(lock_type& lock, pool_worker& self);
@@ -238,6 +242,7 @@ class group_core final : private pool_job, private runner_host, private done_wat
                                          //   before the last task ends, or by the handoff's server when it leaves.
   std::ptrdiff_t limit_;
   std::size_t seekers_ = 0;          // Threads that look at the queue, unlocked, and will do so under the lock.
+  std::size_t coming_ = 0;           // Workers that the pool has been asked to send, and that have not come yet.
   std::size_t tokens_ = 0;           // Wake-ups given to waiters that they have not taken.
   std::size_t idle_ = 0;             // Threads that wait on helpers_, less the tokens.
   std::size_t blocked_ = 0;          // Threads in line that sleep.

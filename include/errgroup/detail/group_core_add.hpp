@@ -90,9 +90,9 @@ inline void group_core::unreserve(lock_type& lock, admission how, void* block) n
   }
 }
 
-inline void group_core::enqueue(lock_type& lock, admission how, task& t) {
+inline void group_core::enqueue(lock_type& lock, admission how, task& t, task_kind kind) {
   if (!lock.owns_lock()) lock_patiently(lock);
-  t.serial = ++serial_;
+  const std::uint32_t serial = t.serial = ++serial_;
   if (limit_ < 0 && how == admission::reserved) {
     push(t);
   } else {
@@ -102,11 +102,48 @@ inline void group_core::enqueue(lock_type& lock, admission how, task& t) {
   wake_waiter();
   if (covered()) return;
   outside_progress();
-  if (!job_queued_) start_runner(lock, t.serial);
+  if (kind != task_kind::quick && settings_.executor.pool) {
+    // One task that computes is as well run by the wait() that follows.
+    const bool worth_it = kind != task_kind::computing || queued() > 1;
+    if (worth_it && (!job_queued_ || kind == task_kind::blocking) && send_workers(lock, kind, 1) != 0) return;
+    if (covered()) return;
+  }
+  if (!job_queued_) start_runner(lock, serial);
+}
+
+// Has up to `n` workers sent, unlocked; returns how many. The lock is held on entry and on return, unless the
+// first one is sent and no other was wanted.
+ERRGROUP_NOINLINE inline std::size_t group_core::send_workers(lock_type& lock, task_kind kind,
+                                                              std::size_t n) noexcept {
+  coming_ += n;
+  lock.unlock();
+  std::size_t sent = 0;
+  try {
+    while (sent != n && settings_.executor.pool->send(*this, kind)) ++sent;
+  } catch (...) {  // Whoever is awake may come.
+  }
+  if (sent == n && n == 1) return sent;
+  lock_patiently(lock);
+  coming_ -= n - sent;
+  return sent;
+}
+
+// By a worker that has taken a task, and is about to run it: sees to it that somebody comes for the rest. If the
+// tasks sleep, that is a worker for each.
+ERRGROUP_NOINLINE inline void group_core::call_workers(lock_type& lock) noexcept {
+  if (covered()) return;
+  wake_waiter();
+  if (covered()) return;
+  if (static_cast<task*>(queue_.front())->site().kind() == task_kind::blocking) {
+    const std::size_t n = queued() - (seekers_ + tokens_ + coming_);
+    send_workers(lock, task_kind::blocking, n);
+    if (!lock.owns_lock()) lock_patiently(lock);
+  }
+  pass_on();
 }
 
 // Sees to it that somebody comes for a task that was queued or put in line; if that throws, takes it back.
-inline void group_core::start_runner(lock_type& lock, std::uint32_t serial) {
+ERRGROUP_NOINLINE inline void group_core::start_runner(lock_type& lock, std::uint32_t serial) {
   try {
     if (!settings_.executor.object) {
       submit_job();
@@ -121,7 +158,7 @@ inline void group_core::start_runner(lock_type& lock, std::uint32_t serial) {
 
 // What was reserved while the limit was lowered is beyond it now. Whoever holds a place in the handoff must tell
 // of its end then, since there is somebody in line for it.
-inline void group_core::enqueue_at_limit(admission how, task& t) noexcept {
+ERRGROUP_NOINLINE inline void group_core::enqueue_at_limit(admission how, task& t) noexcept {
   if (how == admission::beyond) {
     line_.push_back(t);
   } else if (over_limit()) {
@@ -157,7 +194,7 @@ inline void group_core::pass_on() noexcept {
 
 // The same for any executor, which must be alive: in go(), set_limit() and on a thread that it has lent. The lock
 // is held on entry and on return.
-inline void group_core::cover(lock_type& lock) noexcept {
+ERRGROUP_NOINLINE inline void group_core::cover(lock_type& lock) noexcept {
   pass_on();
   if (!needs_runner()) return;
   const cancellation_disabled whole;
@@ -188,7 +225,7 @@ inline void group_core::wake_waiter() noexcept {
 }
 
 // In a handler: rethrows, unless somebody has taken the task meanwhile.
-inline void group_core::take_back(lock_type& lock, std::uint32_t serial) {
+ERRGROUP_NOINLINE inline void group_core::take_back(lock_type& lock, std::uint32_t serial) {
   if (!lock.owns_lock()) lock_patiently(lock);
   const auto is_it = [serial](const queue_entry& e) { return e.is_task && e.serial == serial; };
   queue_entry* e = queue_.take_first(is_it);
@@ -210,7 +247,7 @@ inline void group_core::take_back(lock_type& lock, std::uint32_t serial) {
 
 // Hands a runner to the executor, which is called unlocked: it may run the tasks at once, and its own code is not
 // ours. Unlocks.
-inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
+ERRGROUP_NOINLINE inline void group_core::hand_runner(lock_type& lock, std::uint32_t serial) {
   struct call {
     call(group_core& c, lock_type& l, std::uint32_t s) noexcept : core(c), lock(l) {
       me.serial = s;

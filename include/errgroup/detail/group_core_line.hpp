@@ -48,8 +48,7 @@ class group_core::place_in_line {
 };
 
 // True if the limit lets no other task in. With a limit above 0, looks whether tasks in the handoff have ended.
-inline bool group_core::full() noexcept {
-  if (limit_ < 0) return false;
+inline bool group_core::full_at_limit() noexcept {
   while (places_taken() >= static_cast<std::size_t>(limit_)) {
     if (!handoff_.look()) return true;
   }
@@ -63,7 +62,8 @@ inline bool group_core::may_enter() noexcept {
 
 // Finds a place for a task, whatever that takes. Granted: it counts as a reservation already. Full or refused: the
 // lock is not held on return.
-inline group_core::admission group_core::find_place(lock_type& lock, bool may_block, error* why_not) {
+ERRGROUP_NOINLINE inline group_core::admission group_core::find_place(lock_type& lock, bool may_block,
+                                                                      error* why_not) {
   bool placed = false;
   for (;;) {
     const bool between_rounds = thread_frame::is_in(thread_frame::kind::ending, &context_);
@@ -101,7 +101,7 @@ inline bool group_core::must_queue() const noexcept {
 // Grants the free places to those who wait for them, in their order. Once the context is done all leave the line:
 // the callers to be refused, the tasks to the queue, to be dropped. Returns where the first caller sleeps that is
 // to be woken, by notify_one() after the lock is let go or before; wakes the others.
-inline parking_spot* group_core::grant_places() noexcept {
+ERRGROUP_NOINLINE inline parking_spot* group_core::grant_places() noexcept {
   if (line_.empty() || !open_) return nullptr;
   const bool done = context_.done();
   parking_spot* first = nullptr;
@@ -128,7 +128,7 @@ inline parking_spot* group_core::grant_places() noexcept {
 }
 
 // Gives a place back that was granted, and not used. The lock is held on entry and on return.
-inline void group_core::give_back(lock_type& lock) noexcept {
+ERRGROUP_NOINLINE inline void group_core::give_back(lock_type& lock) noexcept {
   finish(lock, 1);
   cover(lock);
 }
@@ -162,7 +162,7 @@ void group_core::wake_callers(Which which) noexcept {
 //
 // An executor may destroy runners unrun, or the system may have no thread for a while. Then this thread, which
 // nobody else may come to help, asks for another one; ever more slowly, should that be in vain.
-inline bool group_core::wait_in_line(lock_type& lock) {
+ERRGROUP_NOINLINE inline bool group_core::wait_in_line(lock_type& lock) {
   constexpr clock::duration longest_pause = std::chrono::milliseconds(100);
   place_in_line here(*this, lock);
   if (limit_ > 0) {

@@ -19,10 +19,20 @@ namespace errgroup::detail {
 // A worker's run. The pool gives the job's reference back by release().
 inline void group_core::run(pool_worker& self) {
   lock_type lock = locked();
-  job_queued_ = false;
+  if (self.sent) {
+    --coming_;
+  } else {
+    job_queued_ = false;
+  }
   recall();
   run_queued(lock, self);
   self.in_the_way = stopped_;
+}
+
+inline void group_core::not_coming() noexcept {
+  const std::lock_guard lock(mutex_);
+  --coming_;
+  pass_on();
 }
 
 // A worker of the pool, `self`, looks out for more tasks before it leaves: longer, if a blocked go()
@@ -44,8 +54,9 @@ inline void group_core::run_queued(lock_type& lock, pool_worker& self) {
       continue;
     }
     task& t = pop();
-    self.ticks.fetch_add(1, std::memory_order_relaxed);
-    pass_on();
+    if (std::exchange(self.late, false)) t.site().learn(task_kind::awaited);
+    call_workers(lock);
+    self.begin_task(t.site());
     run_one(lock, t);
   }
 }
@@ -127,7 +138,7 @@ inline void group_core::run_one(lock_type& lock, task& t) {
 }
 
 // A task has failed with `e`, or with the real reason if that says no more than that it was stopped.
-inline void group_core::failed(task& t, error e) noexcept {
+ERRGROUP_NOINLINE inline void group_core::failed(task& t, error e) noexcept {
   settle(e);
   t.fail(e);
 }
@@ -156,7 +167,7 @@ inline void group_core::serve(lock_type& lock, pool_worker& self) {
     } else if (i != 0 && ++behind == misplaced) {
       self.misplaced = true;
     }
-    self.ticks.fetch_add(1, std::memory_order_relaxed);
+    self.begin_task(t->site());
     if (++tasks % 16 == 0) progress();
     run_handed(server, *t, lock);
     const handoff::server::outcome outcome = server.end();
@@ -226,7 +237,7 @@ inline void group_core::recall() noexcept {
   }));
 }
 
-inline void group_core::reject(task& t) noexcept {
+ERRGROUP_NOINLINE inline void group_core::reject(task& t) noexcept {
   lock_type lock(mutex_);
   const error cause = context_.cause();
   fail(cause);
@@ -237,7 +248,7 @@ inline void group_core::reject(task& t) noexcept {
 inline task& group_core::popped(queue_entry& e) noexcept {
   add(queued_, -std::size_t{1});
   progress();
-  withdraw_job();
+  if (job_queued_ && queued() == 0) withdraw_job();
   return static_cast<task&>(e);
 }
 
@@ -257,7 +268,7 @@ inline void group_core::seek(lock_type& lock, int tries) noexcept {
 
 // Destroys what has not started, in line or queued, since the context is done. The lock is held on entry and on
 // return.
-inline void group_core::drop_queued(lock_type& lock) noexcept {
+ERRGROUP_NOINLINE inline void group_core::drop_queued(lock_type& lock) noexcept {
   grant_and_wake();
   error cause = context_.cause();
   fail(cause);
@@ -295,7 +306,7 @@ inline void group_core::finish(lock_type& lock, std::size_t tasks) noexcept {
 
 // The lock is held on entry and on return, but not while others are woken: one that is woken on this core may run
 // at once, and would have to switch back for the lock.
-inline void group_core::tell_of_end(lock_type& lock) noexcept {
+ERRGROUP_NOINLINE inline void group_core::tell_of_end(lock_type& lock) noexcept {
   parking_spot* const spot = grant_places();
   const bool over = pending() == 0;
   const bool helpers = over && idle_ != 0;

@@ -26,7 +26,7 @@ inline clock::time_point group_core::round_deadline() const {
 }
 
 // The context of the round before was dropped when it ended, unlocked.
-inline void group_core::open_round() {
+ERRGROUP_NOINLINE inline void group_core::open_round() {
   if (first_error_ && !settings_.keep_going) return;
   if (canceled_) context_.stop_with(canceled_);
   if (const clock::time_point when = round_deadline(); when != never) context_.make(when);

@@ -7,20 +7,44 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <errgroup/detail/call_site.hpp>
 #include <errgroup/detail/intrusive_list.hpp>
+#include <errgroup/detail/time.hpp>
 
 namespace errgroup::detail {
 
-/// What a job is told of the worker that runs it.
-struct pool_worker {
-  std::atomic<std::uint32_t> ticks{
-      0};                   // The worker adds one for each task begun; others read it as a hint: relaxed.
-  bool misplaced = false;   // It is on the same core as the thread it works for. The worker only, as also:
+/// What a job knows of the worker that runs it, and tells it.
+class pool_worker {
+ public:
+  pool_worker() = default;
+  pool_worker(const pool_worker&) = delete;
+  pool_worker& operator=(const pool_worker&) = delete;
+
+  /// To be called before each task.
+  void begin_task(call_site& site) noexcept {
+    site_.store(&site, std::memory_order_relaxed);
+    if (counts_as_asleep_.load(std::memory_order_relaxed) && site.kind() != task_kind::blocking) wake_up();
+  }
+
+  bool sent = false;        // It was sent to run this job, and counted as coming. Constant while the job runs.
+  bool late = false;        // The job had waited for it, and nobody else was at it. The worker only, as also:
+  bool misplaced = false;   // It is on the same core as the thread it works for.
   bool in_the_way = false;  // The group whose job it has ended is stopping: others need the core to end soon.
+
+ protected:
+  ~pool_worker() = default;
+
+  /// Counts as awake again.
+  virtual void wake_up() noexcept {}
+
+  std::atomic<call_site*> site_{nullptr};  // Of its last task. The worker; read by who looks, as a hint: relaxed.
+  std::atomic<bool> counts_as_asleep_{
+      false};  // Written under the pool's mutex; read by the worker: relaxed, since
+               //   it is only late by one task if it does not see the last value.
 };
 
-/// Something for a worker to run, linked into the pool's queue; at most once at a time. The queue does not own it:
-/// it is there until it is run or withdrawn.
+/// Something for workers to run. It may be queued in the pool once at a time, and be run by several workers. The
+/// queue does not own it: it is there until it is taken or withdrawn.
 class pool_job : public list_node<pool_job> {
  public:
   pool_job() = default;
@@ -29,6 +53,8 @@ class pool_job : public list_node<pool_job> {
 
   /// Runs on a worker. Lets only a forced unwind out.
   virtual void run(pool_worker& self) = 0;
+  /// Called instead of run() when a worker that was sent will not come, and no other can.
+  virtual void not_coming() noexcept = 0;
   /// Called first, when the job is taken to be run, with the pool's lock held.
   virtual void retain() noexcept = 0;
   /// Called last, with no lock held, when the pool is done with that run.
@@ -49,14 +75,16 @@ class pool_job : public list_node<pool_job> {
     n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
-  std::atomic<std::uint32_t> version_{0};  // By progress(); read by the looker as a hint, so relaxed.
+  std::atomic<std::uint32_t> version_{0};  // By progress(); read by who looks as a hint, so relaxed.
   std::atomic<std::uint32_t> outside_{0};  // By outside_progress(); as above.
   std::uint32_t seen_version_ = 0;         // version_ when last looked at. Guarded by the pool's mutex_, as are:
   std::uint32_t seen_outside_ = 0;         // outside_ when last looked at.
   std::uint64_t stamp_ = 0;                // Number of the submission.
   std::uint64_t seen_stamp_ = 0;           // stamp_ when last looked at.
-  std::uint32_t deferred_ = 0;             // Looks at which its owner was seen to be brisk, and nothing taken.
-  std::size_t runners_ = 0;                // Workers inside run().
+  std::uint32_t deferred_ = 0;             // Looks in a row at which it was left to its owner, without progress.
+  std::uint32_t given_up_ = 0;             // How often it was stuck for too long.
+  clock::time_point stuck_since_;          // Of the first look since it has made no progress.
+  std::size_t runners_ = 0;                // Workers that were given it.
 };
 
 }  // namespace errgroup::detail

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <errgroup/context.hpp>
+#include <errgroup/detail/call_site.hpp>
 #include <errgroup/detail/entry_queue.hpp>
 #include <errgroup/detail/handle_slot.hpp>
 #include <errgroup/error.hpp>
@@ -208,6 +209,8 @@ class task : public queue_entry {
 
   /// Calls the callable, once. Lets only a forced unwind out.
   virtual error run(const context& ctx) = 0;
+  /// Returns what is known of the place in the program that it was given from.
+  virtual call_site& site() const noexcept = 0;
   /// Tells the handle, if there is one, why there is no value: the task failed, or is not to be started.
   virtual void fail(const error&) noexcept {}
 };
@@ -219,15 +222,18 @@ class plain_task final : public task {
   plain_task(task_home h, G&& f) : task(h), f_(std::forward<G>(f)) {}
 
   error run(const context& ctx) override {
-    return catch_error([&]() -> error {
-      if constexpr (std::is_void_v<task_result_t<F>>) {
-        invoke_task(std::move(f_), ctx);
-        return {};
-      } else {
-        return error_in(invoke_task(std::move(f_), ctx));
-      }
+    return site_of<plain_task>.run([&] {
+      return catch_error([&]() -> error {
+        if constexpr (std::is_void_v<task_result_t<F>>) {
+          invoke_task(std::move(f_), ctx);
+          return {};
+        } else {
+          return error_in(invoke_task(std::move(f_), ctx));
+        }
+      });
     });
   }
+  call_site& site() const noexcept override { return site_of<plain_task>; }
 
  private:
   F f_;  // The thread that runs the task, or drops it.
@@ -242,8 +248,10 @@ class value_task final : public task {
   ~value_task() override { slot_->end(); }
 
   error run(const context& ctx) override {
-    return catch_error([&]() -> error { return keep(invoke_task(std::move(f_), ctx)); });
+    return site_of<value_task>.run(
+        [&] { return catch_error([&]() -> error { return keep(invoke_task(std::move(f_), ctx)); }); });
   }
+  call_site& site() const noexcept override { return site_of<value_task>; }
   void fail(const error& e) noexcept override { slot_->value.emplace(e); }
 
  private:

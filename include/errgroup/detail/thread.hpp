@@ -10,6 +10,7 @@
 #if defined(__linux__)
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #endif
 
 #include <mutex>
@@ -36,11 +37,22 @@ bool spin(int tries, Ready ready) {
   return false;
 }
 
+/// For what a task rarely needs: g++ has more of the rest in line then, which makes a group of small tasks 5 %
+/// faster.
+#if defined(__GNUC__)
+#define ERRGROUP_NOINLINE [[gnu::noinline]]
+#else
+#define ERRGROUP_NOINLINE
+#endif
+
+ERRGROUP_NOINLINE inline void lock_in_turns(std::unique_lock<std::mutex>& lock) {
+  if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
+}
+
 /// Locks what is held for some tens of nanoseconds at a time: parking at once would cost microseconds.
 inline void lock_patiently(std::unique_lock<std::mutex>& lock) {
-  if (lock.try_lock()) [[likely]]
-    return;
-  if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
+  if (!lock.try_lock()) [[unlikely]]
+    lock_in_turns(lock);
 }
 
 /// Calls `run(arg)`: a callable of one type for the whole library. Each one that std::thread's constructor is
@@ -147,6 +159,17 @@ bool spin_beside(int core, int tries, Ready ready) {
     }
   }
   return false;
+}
+
+/// Returns how often the calling thread has gone to sleep of itself: a voluntary switch, as the system counts it.
+/// (0.3 µs. An involuntary one says nothing: another thread wanted the core.) Elsewhere than on Linux, 0.
+inline long thread_sleeps() noexcept {
+#if defined(RUSAGE_THREAD)
+  rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+#else
+  return 0;
+#endif
 }
 
 /// Names the calling thread for debuggers and `ps`. Linux and macOS only; Linux keeps 15 characters.
