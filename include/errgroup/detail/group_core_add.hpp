@@ -232,7 +232,11 @@ ERRGROUP_NOINLINE inline void group_core::take_back(lock_type& lock, std::uint32
   const bool had_place = e != nullptr;
   if (had_place) add(queued_, -std::size_t{1});
   if (!had_place) e = line_.take_first(is_it);
-  if (!e) return;
+  if (!e) {  // Others may have counted on whom this call was to bring.
+    pass_on();
+    if (needs_runner()) wake_callers([](const caller&) { return true; });
+    return;
+  }
   lock.unlock();
   {
     const thread_frame frame(thread_frame::kind::task, &context_);

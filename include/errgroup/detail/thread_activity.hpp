@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include <errgroup/detail/thread.hpp>
 #include <errgroup/detail/time.hpp>
 
 #if defined(__linux__)
@@ -70,6 +71,7 @@ inline bool thread_activity::sleeps() noexcept {
 
 // The state is the letter behind the name, which stands in parentheses and may hold others.
 inline bool thread_activity::state_is_running() const noexcept {
+  const cancellation_disabled whole;  // To open a file is a cancellation point.
   char buffer[128];
   std::snprintf(buffer, sizeof buffer, "/proc/self/task/%ld/stat", thread_);
   const int file = open(buffer, O_RDONLY | O_CLOEXEC);
