@@ -98,6 +98,7 @@ class function_job final : public pool_job {
   void run(pool_worker& self) override {
     self.begin_task(site());
     call();
+    self.end_task();
   }
   void not_coming() noexcept override { call(); }
   void retain() noexcept override {}

@@ -65,18 +65,21 @@ class call_site {
   template <class F>
   decltype(auto) run(F&& f) {
     const task_kind believed = kind();
-    const std::uint32_t every = believed == task_kind::quick ? 64 : believed == task_kind::computing ? 8 : 1;
-    if (++tasks_of_this_thread() % every != 0) [[likely]]
+    const std::uint32_t one_of = believed == task_kind::quick ? 64 : believed == task_kind::computing ? 8 : 1;
+    if (random() % one_of != 0) [[likely]]
       return f();
     const timing timed(*this, believed);
     return f();
   }
 
  private:
-  // A count in the site would be a cache line that all threads write to.
-  static std::uint32_t& tasks_of_this_thread() noexcept {
-    thread_local constinit std::uint32_t n = 0;
-    return n;
+  // Which ones are timed: a count in the site would be a cache line that all threads write to, and one in the
+  // thread would never time a site of which every other task is. The low bits of such a generator are not random
+  // enough.
+  static std::uint32_t random() noexcept {
+    thread_local constinit std::uint32_t n = 1;
+    n = n * 1664525 + 1013904223;  // Knuth and Lewis; see Press et al., Numerical Recipes, 7.1.
+    return n >> 16;
   }
 
   static constexpr std::uint32_t kind_mask = 7;
