@@ -161,25 +161,26 @@ TEST(CallSiteTest, EachTypeOfTaskIsASite) {
 TEST(ThreadActivityTest, TellsWhoSleeps) {
   using state = errgroup::detail::thread_activity::state;
   errgroup::detail::thread_activity sleeper, busy;
-  std::atomic<bool> stop{false};
+  std::atomic<bool> stop{false}, sleeper_is_past{false},
+      busy_is_past{false};  // Past the latch, where it may sleep.
   std::latch begun(3), end(1);
   std::jthread a([&] {
     sleeper.begin();
     begun.arrive_and_wait();
+    sleeper_is_past = true;
     end.wait();
   });
   std::jthread b([&] {
     busy.begin();
     begun.arrive_and_wait();
+    busy_is_past = true;
     while (!stop) {
     }
   });
   begun.arrive_and_wait();
-  const auto long_enough = errgroup::clock::now() + 10s;
-  while (sleeper.look() != state::asleep && errgroup::clock::now() < long_enough) std::this_thread::yield();
+  while (!sleeper_is_past || !busy_is_past) std::this_thread::yield();
+  while (sleeper.look() != state::asleep) std::this_thread::yield();
   EXPECT_EQ(sleeper.look(), state::asleep);
-  while (busy.look() != state::awake && errgroup::clock::now() < long_enough)
-    std::this_thread::yield();  // It leaves the latch.
   for (int i = 0; i != 1000; ++i) ASSERT_EQ(busy.look(), state::awake);
   end.count_down();
   stop = true;
