@@ -89,7 +89,7 @@ inline thread_activity::state thread_activity::read_state() const noexcept {
 #else
 
 inline void thread_activity::begin() noexcept {}
-inline thread_activity::state thread_activity::look() noexcept { return true; }
+inline thread_activity::state thread_activity::look() noexcept { return state::not_known; }
 
 #endif
 
