@@ -20,12 +20,12 @@
  * BAD == 5: a worker that is cancelled keeps the duty to search. */
 
 #include "common.pml"
-#define MOST 5                 /* Workers at a time. */
+#define MOST 4                 /* Workers at a time. */
 #define NOBODY MOST
-#define me _pid               /* The workers are the first processes. */
+#define me _pid                /* The workers are the first processes. */
 
-/* How often this may happen: a worker is cancelled; a thread cannot be started; the time of a worker that sleeps is
- * over; a worker is replaced. All of it with two jobs, some of it with three. */
+/* How often this may happen: a worker is cancelled; a thread cannot be started; the time of a worker that sleeps
+ * is over; a worker is replaced. All of it with two jobs, some of it with three. */
 byte cancels = 1, failures = 1, time_outs = 1, replacements = 1;
 
 /* Guarded by the mutex, but for what a worker does in its parker. */
@@ -76,7 +76,6 @@ inline idle_or_new(with_job) {
   :: where[1] == parked -> who = 1
   :: where[2] == parked -> who = 2
   :: where[3] == parked -> who = 3
-  :: where[4] == parked -> who = 4
   :: else -> who = NOBODY
   fi;
   if
@@ -132,11 +131,11 @@ end_absent:
 find:
   atomic {
     if
-    :: job[me] -> goto run_locked
+    :: job[me] -> unlock(); goto run_job
     :: !job[me] && stop[me] ->
        stop_searching();
-       if :: queue > 0 -> take(); goto run_locked :: else -> goto leave fi
-    :: !job[me] && !stop[me] && !summoned[me] && queue > 0 -> take(); goto run_locked
+       if :: queue > 0 -> take(); unlock(); goto run_job :: else -> goto leave fi
+    :: !job[me] && !stop[me] && !summoned[me] && queue > 0 -> take(); unlock(); goto run_job
     :: !job[me] && !stop[me] && !summoned[me] && !duty -> duty = true; summoned[me] = true
     :: !job[me] && !stop[me] && !summoned[me] && (duty || queue == 0) -> goto park
     :: !job[me] && !stop[me] && summoned[me]
@@ -148,7 +147,7 @@ look:
     if
     :: stop[me] || queue > 0 ->
        stop_searching();
-       if :: queue > 0 -> take(); goto run_locked :: else -> goto park fi
+       if :: queue > 0 -> take(); unlock(); goto run_job :: else -> goto park fi
     :: !stop[me] -> before = submissions; unlock()
     fi
   };
@@ -188,8 +187,6 @@ park:
     fi
   };
 
-run_locked:
-  unlock();
 run_job:
   atomic {
     on_its_way[me] = false;
@@ -271,7 +268,7 @@ active proctype user() {
     :: true                    /* The policy wants no worker at once. */
     fi;
     if :: sent -> sent = false :: else -> atomic { !held; submit(); wanted = wanted - threw } fi;
-    if :: atomic { !held && queue > 0 -> queue--; wanted-- } :: true fi
+    if :: atomic { i == 2 && !held && queue > 0 -> queue--; wanted-- } :: true fi
   }
   over = true;
   if :: true -> met == wanted :: true fi;
