@@ -39,6 +39,7 @@
 
 #include "allocation.hpp"
 #include "thread_start.hpp"
+#include "timer_gate.hpp"
 
 namespace {
 
@@ -250,46 +251,6 @@ class recorder final : public errgroup::detail::timer_client {
   void fire(errgroup::detail::timer_lead&) noexcept override { f_(); }
 
   std::function<void()> f_;
-};
-
-// Keeps deadlines from passing until it is opened, so that what is to be there by then is: it blocks the timer's
-// leader, which hands nothing over.
-class timer_gate {
- public:
-  timer_gate() {
-    auto closed = std::make_unique<client>(*this);
-    errgroup::detail::timer::shared().add(*closed, clock::now());
-    closed.release();  // Deletes itself.
-    closed_.wait();
-  }
-  timer_gate(const timer_gate&) = delete;
-  timer_gate& operator=(const timer_gate&) = delete;
-  ~timer_gate() { open(); }
-  void open() {
-    if (std::exchange(is_open_, true)) return;
-    open_.count_down();
-    left_.wait();
-  }
-
- private:
-  class client final : public errgroup::detail::timer_client {
-   public:
-    explicit client(timer_gate& gate) : gate_(gate) {}
-    ~client() = default;
-
-   private:
-    bool try_retain() noexcept override { return true; }
-    void fire(errgroup::detail::timer_lead&) noexcept override {
-      gate_.closed_.count_down();
-      gate_.open_.wait();
-      gate_.left_.count_down();
-      delete this;
-    }
-    timer_gate& gate_;
-  };
-
-  std::latch closed_{1}, open_{1}, left_{1};
-  bool is_open_ = false;
 };
 
 TEST(TimerTest, FiresTheEarliestFirstWhateverIsAddedAndRemoved) {

@@ -27,6 +27,7 @@
 
 #include "blocked_thread.hpp"
 #include "test_executors.hpp"
+#include "timer_gate.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ERRGROUP_TESTS_ADDRESS_SANITIZER 1
@@ -51,7 +52,10 @@ class stoppable {
 
   explicit stoppable(by how) : how_(how) {
     if (how == by::cancel) std::tie(ctx_, cancel_) = context().with_cancel();
-    if (how == by::deadline) ctx_ = context().with_timeout(30ms, error("why"));
+    if (how == by::deadline) {
+      gate_ = std::make_unique<timer_gate>();
+      ctx_ = context().with_timeout(1ms, error("why"));
+    }
     if (how == by::failure) ctx_ = group_.get_context();
   }
   stoppable(const stoppable&) = delete;
@@ -61,11 +65,13 @@ class stoppable {
   // Runs the stop callbacks on another thread, or has them run there.
   void stop() {
     if (how_ == by::cancel) stopping_ = std::jthread([this] { cancel_(error("why")); });
+    if (how_ == by::deadline) gate_->open();
     if (how_ == by::failure) group_.go([] { return error("why"); });
   }
 
  private:
   const by how_;
+  std::unique_ptr<timer_gate> gate_;  // Of the deadline.
   group group_;
   context ctx_;
   errgroup::canceler cancel_;
@@ -154,11 +160,13 @@ TEST(GroupStopTest, ACallbackOnTheGroupsOwnContextThatBlocksDelaysNobodyInIt) {
 
 TEST(GroupStopTest, ACallbackOfADeadlineThatBlocksDelaysNoOtherGroupsDeadline) {
   std::latch unblock(1), blocked(1);
+  timer_gate gate;
   group slow(errgroup::with_timeout(1ms));
   const std::stop_callback callback(slow.get_stop_token(), [&] {
     blocked.count_down();
     unblock.wait();
   });
+  gate.open();
   blocked.wait();
   for (int i = 0; i != 3; ++i) {
     group g(errgroup::with_timeout(5ms), errgroup::with_limit(1));

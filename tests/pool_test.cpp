@@ -40,27 +40,33 @@ TEST(GrowthPolicyTest, DecidesByTheFigures) {
     growth_policy::figures f;
     decision d;
   };
-  // cores, awake, fresh, here_before, progressed, pace, deferred, stuck_for, given_up
+  // cores, awake, fresh, here_before, progressed, pace, deferred, stuck_for, given_up, untouched
   const row table[] = {
-      {"a new job waits for one nap", {2, 0, no, no, no, 0, 0, 0us, 0}, decision::leave},
-      {"to wake up was a nap", {2, 0, yes, no, no, 0, 0, 0us, 0}, decision::take},
-      {"a core is free", {2, 1, no, yes, yes, 0, 0, 0us, 0}, decision::take},
-      {"the owner has that core", {2, 1, no, yes, yes, 1, 0, 0us, 0}, decision::leave},
-      {"all cores are used, and it gets on", {2, 2, no, yes, yes, 0, 0, 0us, 0}, decision::leave},
-      {"all cores are used, and nobody gets on", {2, 2, no, yes, no, 0, 0, 30us, 0}, decision::check},
-      {"a new job where all cores are used", {2, 2, no, no, no, 0, 0, 0us, 0}, decision::leave},
+      {"a new job waits for one nap", {2, 0, no, no, no, 0, 0, 0us, 0, no}, decision::leave},
+      {"to wake up was a nap", {2, 0, yes, no, no, 0, 0, 0us, 0, no}, decision::take},
+      {"a core is free", {2, 1, no, yes, yes, 0, 0, 0us, 0, no}, decision::take},
+      {"the owner has that core", {2, 1, no, yes, yes, 1, 0, 0us, 0, no}, decision::leave},
+      {"all cores are used, and it gets on", {2, 2, no, yes, yes, 0, 0, 0us, 0, no}, decision::leave},
+      {"all cores are used, and nobody gets on", {2, 2, no, yes, no, 0, 0, 30us, 0, no}, decision::check},
+      {"a new job where all cores are used", {2, 2, no, no, no, 0, 0, 0us, 0, no}, decision::leave},
       {"a new job where all cores are used, and to wake up was a nap",
-       {2, 2, yes, no, no, 0, 0, 0us, 0},
+       {2, 2, yes, no, no, 0, 0, 0us, 0, no},
        decision::check},
-      {"the owner is brisk", {2, 0, yes, yes, yes, 100, 0, 0us, 0}, decision::leave},
-      {"the owner is brisk in adding", {2, 0, yes, yes, no, 100, 3, 60us, 0}, decision::leave},
-      {"the owner only adds, for too long", {2, 0, yes, yes, no, 100, 4, 80us, 0}, decision::take},
-      {"nobody gets on for long", {2, 2, no, yes, no, 0, 0, 10ms, 0}, decision::take},
-      {"nobody gets on for long, again: nearly", {2, 3, no, yes, no, 0, 0, 4999us, 1}, decision::check},
-      {"nobody gets on for long, again", {2, 3, no, yes, no, 0, 0, 5ms, 1}, decision::take},
-      {"nobody gets on for long, the hundredth time", {2, 99, no, yes, no, 0, 0, 625us, 100}, decision::take},
-      {"one core is used", {1, 1, no, yes, no, 0, 0, 0us, 0}, decision::check},
-      {"many cores", {64, 63, no, yes, no, 0, 0, 0us, 0}, decision::take},
+      {"the owner is brisk", {2, 0, yes, yes, yes, 100, 0, 0us, 0, no}, decision::leave},
+      {"the owner is brisk in adding", {2, 0, yes, yes, no, 100, 3, 60us, 0, no}, decision::leave},
+      {"the owner only adds, for too long", {2, 0, yes, yes, no, 100, 4, 80us, 0, no}, decision::take},
+      {"nobody gets on for long", {2, 2, no, yes, no, 0, 0, 10ms, 0, no}, decision::take},
+      {"nobody gets on for long, again: nearly", {2, 3, no, yes, no, 0, 0, 4999us, 1, no}, decision::check},
+      {"nobody gets on for long, again", {2, 3, no, yes, no, 0, 0, 5ms, 1, no}, decision::take},
+      {"nobody gets on for long, the hundredth time", {2, 99, no, yes, no, 0, 0, 625us, 100, no}, decision::take},
+      {"nobody has it, and the workers compute for long: nearly",
+       {2, 2, no, yes, no, 0, 0, 149us, 0, yes},
+       decision::check},
+      {"nobody has it, and the workers compute for long",
+       {2, 2, no, yes, no, 0, 0, 150us, 0, yes},
+       decision::take},
+      {"one core is used", {1, 1, no, yes, no, 0, 0, 0us, 0, no}, decision::check},
+      {"many cores", {64, 63, no, yes, no, 0, 0, 0us, 0, no}, decision::take},
   };
   for (const row& r : table) EXPECT_EQ(growth_policy::at_look(r.f), r.d) << r.what;
 }
@@ -153,6 +159,7 @@ TEST(CallSiteTest, EachTypeOfTaskIsASite) {
 // A sleeper sleeps until it is told to end; that it has gone to sleep may take a moment, which is waited for. The
 // one that computes is never seen asleep, however often one looks, though it may have to wait for a core.
 TEST(ThreadActivityTest, TellsWhoSleeps) {
+  using state = errgroup::detail::thread_activity::state;
   errgroup::detail::thread_activity sleeper, busy;
   std::atomic<bool> stop{false};
   std::latch begun(3), end(1);
@@ -169,10 +176,11 @@ TEST(ThreadActivityTest, TellsWhoSleeps) {
   });
   begun.arrive_and_wait();
   const auto long_enough = errgroup::clock::now() + 10s;
-  while (!sleeper.sleeps() && errgroup::clock::now() < long_enough) std::this_thread::yield();
-  EXPECT_TRUE(sleeper.sleeps());
-  while (busy.sleeps() && errgroup::clock::now() < long_enough) std::this_thread::yield();  // It leaves the latch.
-  for (int i = 0; i != 1000; ++i) ASSERT_FALSE(busy.sleeps());
+  while (sleeper.look() != state::asleep && errgroup::clock::now() < long_enough) std::this_thread::yield();
+  EXPECT_EQ(sleeper.look(), state::asleep);
+  while (busy.look() != state::awake && errgroup::clock::now() < long_enough)
+    std::this_thread::yield();  // It leaves the latch.
+  for (int i = 0; i != 1000; ++i) ASSERT_EQ(busy.look(), state::awake);
   end.count_down();
   stop = true;
 }

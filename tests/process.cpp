@@ -107,7 +107,7 @@ int fork_after_first_use() {
 
 void on_signal(int) {}
 
-// Handlers run and interrupt system calls, on any thread but the timer's, which blocks signals.
+// Handlers run and interrupt system calls, on any thread that has not blocked the signal.
 int signals_arrive() {
   struct sigaction action = {};
   action.sa_handler = on_signal;  // Without SA_RESTART.

@@ -51,8 +51,7 @@ struct context_access;
 ///   the same cancellation and nothing else: not done(), nor those who sleep or wait under a context, nor other
 ///   deadlines. (If the system cannot start a thread for a deadline's callbacks, they delay other deadlines, too.)
 /// - Of two who race to make a context done, one does; the other's cancel() does nothing, and may return before
-/// the
-///   callbacks have run.
+///   the callbacks have run.
 /// - Every function may be called from any thread.
 ///
 ///     auto [ctx, cancel] = errgroup::context().with_timeout(2s).with_cancel();

@@ -412,7 +412,7 @@ inline error::state_ptr error::capture(const std::exception_ptr& exception) noex
     // "canceled" as the whole message is the bare code, as if it had been returned.
     const bool bare = detail::is_stop(code) && text == code.message();
     if (!code) code = make_error_code(errc::failed);
-    return state_ptr::adopt(
+    return state_ptr::adopt(  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): it is called in a try.
         new state{.code = code, .text = bare ? "" : text, .whole = !bare, .exception = exception});
   };
   try {

@@ -69,7 +69,8 @@ inline auto collect_errors(std::size_t max = std::numeric_limits<std::size_t>::m
 }
 
 /// Makes tasks run on `ex`: a thread_cache, or anything with `void execute(F)`, which is given small, copyable,
-/// const-callable functions without parameters. It may run them at once, late, or never.
+/// const-callable functions without parameters. It may run them at once, late, or never: then wait() runs the tasks,
+/// and wait_for(), which runs none, gives up.
 /// Preconditions: `ex` outlives the group's last go() and set_limit(). It need not outlive the group.
 template <class Executor>
 auto with_executor(Executor&& ex) {

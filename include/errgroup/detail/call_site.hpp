@@ -39,24 +39,47 @@ class call_site {
   /// A task has ended, or was seen asleep, that was of this kind.
   void learn(task_kind seen) noexcept;
 
+  /// Times one task of the site, however it ends.
+  class timing {
+   public:
+    timing(call_site& site, task_kind believed) noexcept
+        : site_(site), believed_(believed), sleeps_(believed == task_kind::quick ? 0 : thread_sleeps()),
+          start_(clock::now()) {}
+    timing(const timing&) = delete;
+    timing& operator=(const timing&) = delete;
+    ~timing() { site_.learn(seen()); }
+
+   private:
+    static constexpr clock::duration shortest_computing = std::chrono::nanoseconds(700);
+    static constexpr clock::duration shortest_sleep = std::chrono::microseconds(3);
+
+    task_kind seen() const noexcept;
+
+    call_site& site_;  // Constant, as all that follows.
+    const task_kind believed_;
+    const long sleeps_;
+    const clock::time_point start_;
+  };
+
   /// Calls `f()`, a task of this site, and learns from it. Most of the quick ones are not timed.
   template <class F>
   decltype(auto) run(F&& f) {
     const task_kind believed = kind();
-    const std::uint32_t every = believed == task_kind::quick ? 64 : believed == task_kind::computing ? 8 : 1;
-    if (++tasks_of_this_thread() % every != 0) [[likely]]
+    const std::uint32_t one_of = believed == task_kind::quick ? 64 : believed == task_kind::computing ? 8 : 1;
+    if (random() % one_of != 0) [[likely]]
       return f();
     const timing timed(*this, believed);
     return f();
   }
 
  private:
-  class timing;
-
-  // A count in the site would be a cache line that all threads write to.
-  static std::uint32_t& tasks_of_this_thread() noexcept {
-    thread_local constinit std::uint32_t n = 0;
-    return n;
+  // Which ones are timed: a count in the site would be a cache line that all threads write to, and one in the
+  // thread would never time a site of which every other task is. The low bits of such a generator are not random
+  // enough.
+  static std::uint32_t random() noexcept {
+    thread_local constinit std::uint32_t n = 1;
+    n = n * 1664525 + 1013904223;  // Knuth and Lewis; see Press et al., Numerical Recipes, 7.1.
+    return n >> 16;
   }
 
   static constexpr std::uint32_t kind_mask = 7;
@@ -87,38 +110,14 @@ inline void call_site::learn(task_kind seen) noexcept {
   if (next != word) word_.store(next, std::memory_order_relaxed);
 }
 
-/// Times one task, however it ends.
-class call_site::timing {
- public:
-  timing(call_site& site, task_kind believed) noexcept
-      : site_(site), believed_(believed), sleeps_(believed == task_kind::quick ? 0 : thread_sleeps()),
-        start_(clock::now()) {}
-  timing(const timing&) = delete;
-  timing& operator=(const timing&) = delete;
-
-  // What takes longer than a thread takes to sleep and be woken may have slept; the system has counted that.
-  ~timing() {
-    const clock::duration d = clock::now() - start_;
-    if (d < shortest_computing) {
-      site_.learn(task_kind::quick);
-    } else if (d < shortest_sleep) {
-      site_.learn(task_kind::computing);
-    } else if (believed_ == task_kind::quick) {
-      site_.learn(task_kind::computing);  // The next ones are watched closely.
-    } else {
-      site_.learn(thread_sleeps() != sleeps_ ? task_kind::blocking : task_kind::computing);
-    }
-  }
-
- private:
-  static constexpr clock::duration shortest_computing = std::chrono::nanoseconds(700);
-  static constexpr clock::duration shortest_sleep = std::chrono::microseconds(3);
-
-  call_site& site_;  // Constant, as all that follows.
-  const task_kind believed_;
-  const long sleeps_;
-  const clock::time_point start_;
-};
+// What takes longer than a thread takes to sleep and be woken may have slept; the system has counted that. Where
+// the sleeps before were not counted, the next tasks are watched closely.
+inline task_kind call_site::timing::seen() const noexcept {
+  const clock::duration d = clock::now() - start_;
+  if (d < shortest_computing) return task_kind::quick;
+  if (d < shortest_sleep || believed_ == task_kind::quick) return task_kind::computing;
+  return thread_sleeps() != sleeps_ ? task_kind::blocking : task_kind::computing;
+}
 
 }  // namespace errgroup::detail
 

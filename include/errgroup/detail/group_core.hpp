@@ -182,7 +182,8 @@ class group_core final : private pool_job, private runner_host, private done_wat
   void begin_runner(bool accepted, std::uint32_t serial) override;
   void drop_runner() noexcept override;
   void run_queued(lock_type& lock, pool_worker& self);
-  void run_one(lock_type& lock, task& t);
+  void run_one(lock_type& lock, task& t, pool_worker* self = nullptr);
+  void call_workers_for_the_rest(lock_type& lock) noexcept;
   void serve(lock_type& lock, pool_worker& self);
   void run_handed(handoff::server& server, task& t, lock_type& lock);
   void recall() noexcept;

@@ -128,14 +128,15 @@ ERRGROUP_NOINLINE inline std::size_t group_core::send_workers(lock_type& lock, t
   return sent;
 }
 
-// By a worker that has taken a task, and is about to run it: sees to it that somebody comes for the rest. If the
-// tasks sleep, that is a worker for each.
+// By a worker that is about to take a task: sees to it that somebody comes for the rest. If the tasks sleep, a
+// worker is sent, unlocked; the queue may be another one then.
 ERRGROUP_NOINLINE inline void group_core::call_workers(lock_type& lock) noexcept {
   if (covered()) return;
   wake_waiter();
   if (covered()) return;
   if (static_cast<task*>(queue_.front())->site().kind() == task_kind::blocking) {
-    const std::size_t n = queued() - (seekers_ + tokens_ + coming_);
+    // Each of these calls two more, if the tasks go on to sleep: few threads are started for a wrong guess.
+    const std::size_t n = std::min<std::size_t>(queued() - (seekers_ + tokens_ + coming_), 2);
     send_workers(lock, task_kind::blocking, n);
     if (!lock.owns_lock()) lock_patiently(lock);
   }
@@ -232,7 +233,11 @@ ERRGROUP_NOINLINE inline void group_core::take_back(lock_type& lock, std::uint32
   const bool had_place = e != nullptr;
   if (had_place) add(queued_, -std::size_t{1});
   if (!had_place) e = line_.take_first(is_it);
-  if (!e) return;
+  if (!e) {  // Others may have counted on whom this call was to bring.
+    pass_on();
+    if (needs_runner()) wake_callers([](const caller&) { return true; });
+    return;
+  }
   lock.unlock();
   {
     const thread_frame frame(thread_frame::kind::task, &context_);

@@ -53,11 +53,14 @@ inline void group_core::run_queued(lock_type& lock, pool_worker& self) {
       drop_queued(lock);
       continue;
     }
+    if (seekers_ + tokens_ + coming_ + 1 < queued()) {
+      call_workers_for_the_rest(lock);
+      if (queued() == 0 || context_.done()) continue;
+    }
     task& t = pop();
     if (std::exchange(self.late, false)) t.site().learn(task_kind::awaited);
-    call_workers(lock);
     self.begin_task(t.site());
-    run_one(lock, t);
+    run_one(lock, t, &self);
   }
 }
 
@@ -124,12 +127,14 @@ class group_core::abrupt_end {
 };
 
 // Runs a task that was taken. The lock is held on entry and on return.
-inline void group_core::run_one(lock_type& lock, task& t) {
+inline void group_core::run_one(lock_type& lock, task& t, pool_worker* self) {
   lock.unlock();
   const thread_frame frame(thread_frame::kind::task, &context_);
   {
     abrupt_end guard(*this, lock, t);
-    if (error e = t.run(context_.get())) [[unlikely]]
+    error e = t.run(context_.get());
+    if (self) self->end_task();
+    if (e) [[unlikely]]
       failed(t, std::move(e));
     guard.returned();
   }
@@ -170,6 +175,7 @@ inline void group_core::serve(lock_type& lock, pool_worker& self) {
     self.begin_task(t->site());
     if (++tasks % 16 == 0) progress();
     run_handed(server, *t, lock);
+    self.end_task();
     const handoff::server::outcome outcome = server.end();
     tries = short_look;
     if (!outcome.asked && !outcome.recalled) continue;
@@ -250,6 +256,14 @@ inline task& group_core::popped(queue_entry& e) noexcept {
   progress();
   if (job_queued_ && queued() == 0) withdraw_job();
   return static_cast<task&>(e);
+}
+
+// Counts as a seeker meanwhile: for the task that it is about to take.
+inline void group_core::call_workers_for_the_rest(lock_type& lock) noexcept {
+  const unsigned long long round = round_;
+  ++seekers_;
+  call_workers(lock);
+  if (open_ && round_ == round) --seekers_;
 }
 
 // Looks, unlocked, for a queued task, or for the end of the last one.

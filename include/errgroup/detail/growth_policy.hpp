@@ -31,6 +31,7 @@ class growth_policy {
     std::uint32_t deferred;     // Looks in a row at which it was left to that thread, and made no progress.
     clock::duration stuck_for;  // For how long it has made no progress.
     std::uint32_t given_up;     // How often that became too long.
+    bool untouched;             // No worker has it.
   };
   enum class decision : unsigned char {
     leave,  // Its workers, or its owner, get on well.
@@ -52,7 +53,7 @@ class growth_policy {
     const std::size_t outside = f.pace == 0 ? 0 : 1;
     if (f.awake + outside < f.cores) return f.fresh || f.here_before ? decision::take : decision::leave;
     if (!f.fresh && (!f.here_before || f.progressed)) return decision::leave;
-    return f.stuck_for < longest_stuck(f.given_up) ? decision::check : decision::take;
+    return f.stuck_for < longest_stuck(f) ? decision::check : decision::take;
   }
 
   /// True if a worker is woken or started at once for a task of this kind.
@@ -65,9 +66,11 @@ class growth_policy {
   /// nobody gets on with is found after two of the longest ones, at worst.
   static clock::duration nap(unsigned quiet) noexcept { return shortest_nap * (1U << std::min(quiet, 3U)); }
 
-  /// How long a job may make no progress, though all who work on it are awake: they may wait for it in a loop.
-  static clock::duration longest_stuck(std::uint32_t given_up) noexcept {
-    return std::chrono::microseconds(10'000 >> std::min<std::uint32_t>(given_up, 4));
+  /// How long a job may make no progress, though all workers are awake: they may compute for long, or wait for it
+  /// in a loop.
+  static clock::duration longest_stuck(const figures& f) noexcept {
+    if (f.untouched) return std::chrono::microseconds(150);
+    return std::chrono::microseconds(10'000 >> std::min<std::uint32_t>(f.given_up, 4));
   }
 
   static constexpr clock::duration shortest_nap = std::chrono::microseconds(20);

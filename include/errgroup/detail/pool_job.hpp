@@ -26,6 +26,9 @@ class pool_worker {
     if (counts_as_asleep_.load(std::memory_order_relaxed) && site.kind() != task_kind::blocking) wake_up();
   }
 
+  /// To be called after it, before anything that may wait for a lock of ours: that is no sleep of the task's.
+  void end_task() noexcept { site_.store(nullptr, std::memory_order_relaxed); }
+
   bool sent = false;        // It was sent to run this job, and counted as coming. Constant while the job runs.
   bool late = false;        // The job had waited for it, and nobody else was at it. The worker only, as also:
   bool misplaced = false;   // It is on the same core as the thread it works for.
@@ -37,7 +40,8 @@ class pool_worker {
   /// Counts as awake again.
   virtual void wake_up() noexcept {}
 
-  std::atomic<call_site*> site_{nullptr};  // Of its last task. The worker; read by who looks, as a hint: relaxed.
+  std::atomic<call_site*> site_{
+      nullptr};  // Of the task that it runs, or null. The worker; others look, for a hint: relaxed.
   std::atomic<bool> counts_as_asleep_{
       false};  // Written under the pool's mutex; read by the worker: relaxed, since
                //   it is only late by one task if it does not see the last value.

@@ -189,6 +189,19 @@ inline void punctual_this_thread() noexcept {
 #endif
 }
 
+/// The same for a scope: what the thread runs after it, and the child processes of that, have the default again.
+class punctual_naps {
+ public:
+  punctual_naps() noexcept { punctual_this_thread(); }
+  punctual_naps(const punctual_naps&) = delete;
+  punctual_naps& operator=(const punctual_naps&) = delete;
+  ~punctual_naps() {
+#if defined(__linux__)
+    prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0);
+#endif
+  }
+};
+
 }  // namespace errgroup::detail
 
 #endif  // ERRGROUP_DETAIL_THREAD_HPP

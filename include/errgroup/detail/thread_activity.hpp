@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include <errgroup/detail/thread.hpp>
 #include <errgroup/detail/time.hpp>
 
 #if defined(__linux__)
@@ -21,20 +22,22 @@ namespace errgroup::detail {
 /// Tells whether a thread sleeps, to other threads.
 ///
 /// A thread that has used the processor since the last look is awake (a look costs 0.3 µs). One that has not may
-/// sleep, or wait for a core: then the system is asked for its state (7 µs). Where there is no such thing, every
-/// thread is said to sleep that is asked about.
+/// sleep, or wait for a core: then the system is asked for its state (7 µs). Elsewhere than on Linux, and where
+/// /proc cannot be read, that is not known.
 class thread_activity {
  public:
   /// Begins with the calling thread. To be called by it, before anyone looks.
   void begin() noexcept;
 
-  /// True if the thread sleeps. Preconditions: it has not ended; one caller at a time.
-  bool sleeps() noexcept;
+  enum class state : unsigned char { awake, asleep, not_known };
+
+  /// Looks at the thread. Preconditions: it has not ended; one caller at a time.
+  state look() noexcept;
 
  private:
 #if defined(__linux__)
   static clock::duration time_of(clockid_t id) noexcept;
-  bool state_is_running() const noexcept;
+  state read_state() const noexcept;
 
   clockid_t processor_time_ = 0;  // Set by begin(), then constant.
   long thread_ = 0;               // As above.
@@ -59,33 +62,34 @@ inline clock::duration thread_activity::time_of(clockid_t id) noexcept {
                                                      std::chrono::nanoseconds(t.tv_nsec));
 }
 
-inline bool thread_activity::sleeps() noexcept {
+inline thread_activity::state thread_activity::look() noexcept {
   const clock::time_point now = clock::now();
   const clock::duration used = time_of(processor_time_);
   const bool was_awake = used - used_ > (now - looked_) / 4;
   looked_ = now;
   used_ = used;
-  return !was_awake && !state_is_running();
+  return was_awake ? state::awake : read_state();
 }
 
 // The state is the letter behind the name, which stands in parentheses and may hold others.
-inline bool thread_activity::state_is_running() const noexcept {
+inline thread_activity::state thread_activity::read_state() const noexcept {
+  const cancellation_disabled whole;  // To open a file is a cancellation point.
   char buffer[128];
   std::snprintf(buffer, sizeof buffer, "/proc/self/task/%ld/stat", thread_);
   const int file = open(buffer, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
+  if (file < 0) return state::not_known;
   const auto n = read(file, buffer, sizeof buffer - 1);
   close(file);
   for (auto i = n - 2; i > 0; --i) {
-    if (buffer[i - 1] == ')' && buffer[i] == ' ') return buffer[i + 1] == 'R';
+    if (buffer[i - 1] == ')' && buffer[i] == ' ') return buffer[i + 1] == 'R' ? state::awake : state::asleep;
   }
-  return false;
+  return state::not_known;
 }
 
 #else
 
 inline void thread_activity::begin() noexcept {}
-inline bool thread_activity::sleeps() noexcept { return true; }
+inline thread_activity::state thread_activity::look() noexcept { return true; }
 
 #endif
 

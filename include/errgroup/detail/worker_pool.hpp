@@ -138,6 +138,7 @@ class worker_pool {
   bool wanted(pool_job& job, worker& self, bool fresh);
   bool check_who_sleeps() noexcept;
   void count_as_awake(worker& w) noexcept;
+  void count_as_asleep(worker& w) noexcept;
   void move(worker& w, intrusive_list<worker>& to) noexcept;
   std::size_t awake() const noexcept { return busy_ - dozing_; }
   bool may_retire(worker& self) noexcept;
@@ -146,10 +147,10 @@ class worker_pool {
   pool_job* take(worker& self, pool_job& job) noexcept;
   void give(worker& w, pool_job& job) noexcept;
   void end_job(worker& w) noexcept;
-  worker* idle_or_new(pool_job* job);
+  worker* idle_or_new(pool_job* job, bool sleeps = false);
   bool send_another(pool_job& job) noexcept;
   void summon();
-  worker& start(pool_job* first);
+  worker& start(pool_job* first, bool sleeps = false);
   static void tell_to_leave(worker& w) noexcept;
   void run_here(lock_type& lock, pool_job& job) noexcept;
   void pass_on() noexcept;
@@ -234,14 +235,8 @@ inline bool worker_pool::send(pool_job& job, task_kind kind) {
     // All cores seem to be used; but of tasks that nothing is known of the first ones may sleep.
     if (kind != task_kind::unknown || !check_who_sleeps()) return false;
   }
-  worker* const w = idle_or_new(&job);
-  if (!w) return false;
+  if (!idle_or_new(&job, kind == task_kind::blocking)) return false;
   job.retain();  // In time: the worker needs the mutex to end the job.
-  if (kind == task_kind::blocking) {
-    ++dozing_;
-    w->set_asleep(true);
-    move(*w, asleep_);
-  }
   return true;
 }
 
@@ -346,6 +341,7 @@ inline void worker_pool::work(worker& me) {
     me.in_the_way = false;
     job->run(me);
     guard.end();
+    me.late = false;
     if (me.misplaced && may_retire(me)) return;
     job = find(lock, me);
   }
@@ -402,23 +398,27 @@ inline pool_job* worker_pool::look(lock_type& lock, worker& self, bool fresh) {
     if (pool_job* const job = choose(self, fresh)) return job;
     const std::uint64_t before = submissions_;
     lock.unlock();
-    if (quiet == 0) punctual_this_thread();
-    (void)self.spot.park_until(clock::now() + growth_policy::nap(quiet));
+    {
+      const punctual_naps on_time;
+      (void)self.spot.park_until(clock::now() + growth_policy::nap(quiet));
+    }
     lock.lock();
     if (queue_.empty() && submissions_ == before) return nullptr;
   }
 }
 
 inline pool_job* worker_pool::choose(worker& self, bool fresh) {
-  pool_job* const first = queue_.front();
-  if (!first) return nullptr;
-  pool_job* job = first;
-  for (int i = 0; i != jobs_per_look; ++i) {
+  const pool_job* moved = nullptr;
+  pool_job* job = queue_.front();
+  for (int i = 0; i != jobs_per_look && job && job != moved; ++i) {
     if (wanted(*job, self, fresh)) return job;
-    queue_.erase(*job);
-    queue_.push_back(*job);
-    job = queue_.front();
-    if (job == first) break;
+    pool_job* const next = queue_.next(*job);
+    if (job->runners_ != 0 || job->outside_.load(std::memory_order_relaxed) != 0) {  // Others have not begun.
+      queue_.erase(*job);
+      queue_.push_back(*job);
+      if (!moved) moved = job;
+    }
+    job = next;
   }
   return nullptr;
 }
@@ -428,16 +428,17 @@ inline bool worker_pool::wanted(pool_job& job, worker& self, bool fresh) {
   const clock::time_point now = clock::now();
   const std::uint32_t version = job.version_.load(std::memory_order_relaxed);
   const std::uint32_t outside = job.outside_.load(std::memory_order_relaxed);
-  const bool here_before = job.seen_stamp_ == job.stamp_, progressed = job.seen_version_ != version;
+  const bool here_before = known(job), progressed = job.seen_version_ != version;
   if (!here_before || progressed) {
-    job.deferred_ = job.given_up_ = 0;
+    job.deferred_ = 0;
     job.stuck_since_ = now;
+    if (version - job.seen_version_ > 1) job.given_up_ = 0;  // More than by the one worker that it was given.
   }
   growth_policy::figures f{cores_,        awake(),
                            fresh,         here_before,
                            progressed,    outside - job.seen_outside_,
                            job.deferred_, now - job.stuck_since_,
-                           job.given_up_};
+                           job.given_up_, job.runners_ == 0};
   job.seen_stamp_ = job.stamp_;
   job.seen_version_ = version;
   job.seen_outside_ = outside;
@@ -463,20 +464,33 @@ inline bool worker_pool::check_who_sleeps() noexcept {
   if (now - checked_ < growth_policy::shortest_nap / 2) return false;
   checked_ = now;
   bool any = false;
-  worker* next = nullptr;
-  int checks = 0;
-  for (worker* w = awake_.front(); w && checks != checks_per_look; w = next) {
-    next = awake_.next(*w);
-    if (!w->job || w->on_its_way.load(std::memory_order_acquire)) continue;
-    ++checks;
-    if (!w->activity.sleeps()) continue;
-    any = true;
-    ++dozing_;
-    w->set_asleep(true);
-    move(*w, asleep_);
-    if (call_site* const site = w->site()) site->learn(task_kind::blocking);
+  const worker* first_awake = nullptr;
+  worker* w = awake_.front();
+  for (int checks = 0; w && w != first_awake && checks != checks_per_look;) {
+    worker* const next = awake_.next(*w);
+    call_site* const site = w->on_its_way.load(std::memory_order_acquire) ? nullptr : w->site();
+    if (w->job && site) {
+      ++checks;
+      const thread_activity::state now_is = w->activity.look();
+      if (now_is == thread_activity::state::awake) {  // The others are looked at first, the next time.
+        awake_.erase(*w);
+        awake_.push_back(*w);
+        if (!first_awake) first_awake = w;
+      } else {
+        any = true;
+        count_as_asleep(*w);
+        if (now_is == thread_activity::state::asleep) site->learn(task_kind::blocking);
+      }
+    }
+    w = next;
   }
   return any;
+}
+
+inline void worker_pool::count_as_asleep(worker& w) noexcept {
+  ++dozing_;
+  w.set_asleep(true);
+  move(w, asleep_);
 }
 
 inline void worker_pool::count_as_awake(worker& w) noexcept {
@@ -556,13 +570,14 @@ inline pool_job* worker_pool::take(worker& self, pool_job& job) noexcept {
   return &job;
 }
 
-// Wakes an idle worker, or starts a new one, and gives it `job`, if that is not null. Null at
-// max_threads.
-inline worker_pool::worker* worker_pool::idle_or_new(pool_job* job) {
+// Wakes an idle worker, or starts a new one, and gives it `job`, if that is not null; `sleeps`: with tasks that
+// do. Null at max_threads.
+inline worker_pool::worker* worker_pool::idle_or_new(pool_job* job, bool sleeps) {
   worker* const w = parked_.front();
-  if (!w) return options_.max_threads != 0 && threads_ >= options_.max_threads ? nullptr : &start(job);
+  if (!w) return options_.max_threads != 0 && threads_ >= options_.max_threads ? nullptr : &start(job, sleeps);
   move(*w, awake_);
   if (job) give(*w, *job);
+  if (sleeps) count_as_asleep(*w);
   w->spot.wake(job);
   return w;
 }
@@ -581,11 +596,12 @@ inline void worker_pool::summon() {
   if (worker* const w = idle_or_new(nullptr)) w->summoned = duty_ = true;
 }
 
-inline worker_pool::worker& worker_pool::start(pool_job* first) {
+inline worker_pool::worker& worker_pool::start(pool_job* first, bool sleeps) {
   auto* const w = new worker(*this, first);
   awake_.push_back(*w);
   w->in = &awake_;
   if (first) give(*w, *first);
+  if (sleeps) count_as_asleep(*w);
   try {
     const signals_blocked quiet;  // Until the thread has its own mask.
     w->thread = std::jthread(callback{[](void* me) { static_cast<worker*>(me)->run(); }, w});
