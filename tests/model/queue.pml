@@ -11,7 +11,7 @@
  * BAD == 1: a seeker leaves without another look at the queue under the mutex.
  * BAD == 2: a go() whose task was taken, and that sends nobody, does not see to what others have queued meanwhile.
  * BAD == 3: the group is told that a worker does not come, and asks for no other.
- * BAD == 4: a worker that takes a task does not see to the rest.
+ * BAD == 4: a worker that is about to take a task does not see to the rest.
  * BAD == 5: the same, but only if the pool has refused the job, too.
  * BAD == 6: the end of a round forgets the workers that are still to come. */
 
@@ -112,17 +112,32 @@ end:
      seek();
      if :: len(queue) == 0 -> break :: else fi
 #endif
-  :: atomic { len(queue) > 0 -> pop(t); t = 0 };
 #if BAD != 4
-     atomic {
+  :: atomic {
+       len(queue) > 0 && seekers + tokens + coming + 1 < len(queue);
+       seekers++;              /* For the task that it is about to take. */
+       in_round = round;
        if :: !covered -> wake_waiter() :: else fi;
        if
-       :: !covered -> n = missing; coming = coming + n; unlock()       /* The tasks are known to sleep. */
-       :: true -> n = 0; pass_on(); goto run_it
+       :: !covered ->          /* The tasks are known to sleep: `n` workers will not be sent. */
+          n = missing;
+          coming = coming + n;
+          do :: n > 0 -> sent++; n-- :: true -> break od;
+          unlock()
+       :: true -> goto nobody_sent
        fi
      };
-     do :: atomic { n > 0 -> sent++; n-- } :: true -> break od;
-     atomic { lock(); coming = coming - n; n = 0; pass_on() };
+     atomic { lock(); coming = coming - n; n = 0 };
+nobody_sent:
+     atomic {
+       pass_on();
+       if :: open && round == in_round -> assert(seekers > 0); seekers-- :: else fi;
+       in_round = 0;
+       if :: len(queue) > 0 -> pop(t); t = 0; goto run_it :: else fi
+     }
+  :: atomic { len(queue) > 0 && seekers + tokens + coming + 1 >= len(queue) -> pop(t); t = 0 };
+#else
+  :: atomic { len(queue) > 0 -> pop(t); t = 0 };
 #endif
 run_it:
      run_task()
@@ -142,14 +157,13 @@ inline give(t) {
     if :: !covered -> wake_waiter() :: else fi;
     if
     :: covered -> goto done
-    :: !covered -> coming++; unlock()
-    :: !covered -> goto no_worker                   /* The tasks are known to be quick. */
+    :: !covered ->             /* The pool sends a worker, or nobody. */
+       coming++;
+       unlock();
+       if :: sent++; goto done_unlocked :: true fi
+    :: !covered -> goto no_worker   /* The tasks are known to be quick. */
     fi
   };
-  if
-  :: atomic { sent++; goto done_unlocked }
-  :: true                                           /* The policy wants no worker, or there is none. */
-  fi;
   atomic {
     lock();
     coming--;
