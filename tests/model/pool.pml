@@ -1,110 +1,282 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * worker_pool's duty to look: submit() summons somebody unless one has the duty; a looker that takes a job
- * passes the duty on if more is queued; who finds nothing parks. The jobs block until all of them run. At any
- * time after the last submit() the pool is shut down: every worker is told to leave, takes what is queued
- * without a look, and leaves; who is last to leave wakes the destructor, which runs what is left. Shown: the
- * jobs meet, so whenever one is queued somebody has the duty, or is awake and about to look, also while the pool
- * shuts down; all workers leave, and no job is left.
- * BAD: who takes a job does not pass the duty on. */
+ * worker_pool: how a job finds its worker, whether it is sent or queued. One worker has the duty to search while a
+ * job is queued; a worker that takes a job makes another one search if more is queued. Workers park in
+ * detail/parker.hpp, and their time may be over just as they are called. A worker naps while it searches, and may
+ * be told to leave in a nap. One worker may be cancelled as it starts, naps or sleeps, perhaps with a job in its
+ * hands: then another one is sent, or the job is told that nobody comes, and is submitted. One start of a thread
+ * may fail; one worker may be replaced because it is on the wrong core. At most `max` workers exist, if that is
+ * not 0; without a limit, any job may block until all of them have begun. The user sends or submits jobs, may
+ * withdraw them, and shuts the pool down when all have begun or at any time before. Shown: each job that was
+ * accepted is run, and none waits for a blocked one, or for the pool to be shut down; all workers leave; no worker
+ * is called for a job that it was not given; nobody submits to a pool that is closed.
+ * What the policy decides is left open. If no thread can be started when a worker passes the duty on, somebody
+ * calls urge() later.
+ * BAD == 1: a worker that takes a job does not make another one search.
+ * BAD == 2: a worker whose time was over as it was called does not forget the call.
+ * BAD == 3: a worker that is about to park does not look whether it was told to leave.
+ * BAD == 4: in place of a worker that was sent, and is cancelled, nobody comes.
+ * BAD == 5: a worker that is cancelled keeps the duty to search. */
 
 #include "common.pml"
-#define JOBS 3
-#define MOST (2 * JOBS)        /* Workers, one after the other. */
+#define MOST 4                 /* Workers at a time. */
+#define NOBODY MOST
+#define me _pid                /* The workers are the first processes. */
 
-byte queue = 0;
+/* How often this may happen: a worker is cancelled; a thread cannot be started; the time of a worker that sleeps
+ * is over; a worker is replaced. All of it with two jobs, some of it with three. */
+byte cancels = 1, failures = 1, time_outs = 1, replacements = 1;
+
+/* Guarded by the mutex, but for what a worker does in its parker. */
+mtype = { open, closing, closed };
+mtype stage = open;
+byte max = 0;
+byte queue = 0, submissions = 0;
 bool duty = false;
-bool closing = false;
-byte started = 0, left = 0;
-byte met = 0;
-bool parked[MOST];
-bool summoned[MOST];
+byte threads = 0, busy = 0;
+bool unjoined = false;                     /* The last worker that has left is still to be joined. */
+mtype = { absent, parked, awake, left };
+mtype where[MOST] = absent;
+bool job[MOST], on_its_way[MOST], summoned[MOST], stop[MOST];
+bool woken[MOST], given[MOST];             /* Of the parkers. */
 
-#define threads (started - left)
+/* What is to be shown. */
+byte wanted = 0, met = 0;                  /* Jobs that were accepted, or are about to be; that have begun. */
+bool over = false;                         /* The last one was given. */
+byte alive = 0;                            /* Threads that have not ended. */
+bool stranded = false;                     /* A worker could not pass the duty on. */
+hidden byte who, threw;                    /* Results, within one step. */
+
+inline give(w) { busy++; job[w] = true; on_its_way[w] = true }
+inline end_job(w) { busy--; job[w] = false }
+inline wake(w, with_job) { woken[w] = true; if :: with_job -> given[w] = true :: else fi }
+inline tell_to_leave(w) { stop[w] = true; wake(w, false) }
+
+/* The worker's number is in `who`. */
+inline start(with_job) {
+  if
+  :: failures > 0 -> failures--; threw = true; who = NOBODY
+  :: true ->
+     who = 0;
+     do :: where[who] != absent -> who++; assert(who < MOST) :: else -> break od;
+     if :: with_job -> give(who) :: else fi;
+     if :: stage != open -> tell_to_leave(who) :: else fi;
+     threads++;
+     alive++;
+     where[who] = awake
+  fi
+}
+
+/* Whom it wakes is left open. */
+inline idle_or_new(with_job) {
+  threw = false;
+  if
+  :: where[0] == parked -> who = 0
+  :: where[1] == parked -> who = 1
+  :: where[2] == parked -> who = 2
+  :: where[3] == parked -> who = 3
+  :: else -> who = NOBODY
+  fi;
+  if
+  :: who != NOBODY ->
+     where[who] = awake;
+     if :: with_job -> give(who) :: else fi;
+     wake(who, with_job)
+  :: who == NOBODY && (max == 0 || threads < max) -> start(with_job)
+  :: else
+  fi
+}
 
 inline summon() {
-  byte w = 0;
-  do
-  :: w < started && parked[w] -> parked[w] = false; summoned[w] = true; duty = true; break
-  :: w < started && !parked[w] -> w++
-  :: w >= started ->
-     assert(started < MOST);
-     summoned[started] = true;
-     duty = true;
-     run worker(started);
-     started++;
-     break
-  od;
-  w = 0
+  idle_or_new(false);
+  if :: who != NOBODY -> summoned[who] = true; duty = true :: else fi
+}
+inline pass_on() { if :: queue > 0 && !duty -> summon(); stranded = stranded || threw :: else fi }
+
+/* If it throws, `threw` is true, and the job is not queued. */
+inline submit() {
+  assert(stage != closed);
+  submissions++;
+  queue++;
+  threw = false;
+  if :: !duty -> summon() :: else fi;
+  if
+  :: threw && threads != 0 && busy < threads -> threw = false     /* Somebody awake is about to look. */
+  :: threw && (threads == 0 || busy == threads) -> queue--
+  :: else
+  fi
 }
 
 inline take() {
   queue--;
-#ifndef BAD
-  if :: queue > 0 && !duty -> summon() :: else fi;
+  busy++;
+  job[me] = true;
+#if BAD != 1
+  pass_on()
 #endif
-  unlock();
-  met++;
-  met == JOBS;
-  lock()
+}
+inline stop_searching() { if :: summoned[me] -> summoned[me] = false; duty = false :: else fi }
+
+active [MOST] proctype worker() {
+  byte before;
+  bool was_sent;
+end_absent:
+  atomic {
+    where[me] == awake;
+    if :: cancels > 0 -> cancels--; lock(); goto leave :: true fi;
+    if :: job[me] -> goto run_job :: else -> lock() fi
+  };
+
+find:
+  atomic {
+    if
+    :: job[me] -> unlock(); goto run_job
+    :: !job[me] && stop[me] ->
+       stop_searching();
+       if :: queue > 0 -> take(); unlock(); goto run_job :: else -> goto leave fi
+    :: !job[me] && !stop[me] && !summoned[me] && queue > 0 -> take(); unlock(); goto run_job
+    :: !job[me] && !stop[me] && !summoned[me] && !duty -> duty = true; summoned[me] = true
+    :: !job[me] && !stop[me] && !summoned[me] && (duty || queue == 0) -> goto park
+    :: !job[me] && !stop[me] && summoned[me]
+    fi
+  };
+
+look:
+  atomic {
+    if
+    :: stop[me] || queue > 0 ->
+       stop_searching();
+       if :: queue > 0 -> take(); unlock(); goto run_job :: else -> goto park fi
+    :: !stop[me] -> before = submissions; unlock()
+    fi
+  };
+  if
+  :: atomic { cancels > 0 -> cancels--; lock(); goto leave }
+  :: atomic { lock(); if :: woken[me] -> woken[me] = false :: true fi }    /* Called in the nap, or after it. */
+  fi;
+  atomic {
+    assert(!given[me]);
+    if :: queue == 0 && submissions == before -> before = 0; stop_searching() :: else -> before = 0; goto look fi
+  };
+
+park:
+  atomic {
+#if BAD != 3
+    if :: stop[me] -> goto find :: else fi;
+#endif
+    where[me] = parked;
+    unlock()
+  };
+  if
+  :: atomic { woken[me] && given[me] -> assert(job[me]); woken[me] = false; given[me] = false; goto run_job }
+  :: atomic { woken[me] && !given[me] -> woken[me] = false }
+  :: atomic { !woken[me] && time_outs > 0 -> time_outs-- }
+  :: atomic { cancels > 0 -> cancels-- }; lock(); goto leave
+  fi;
+  atomic {
+    lock();
+    if
+    :: where[me] == parked -> where[me] = awake; if :: stop[me] -> goto find :: else -> goto leave fi
+    :: else ->
+#if BAD != 2
+       woken[me] = false;
+       given[me] = false;
+#endif
+       goto find
+    fi
+  };
+
+run_job:
+  atomic {
+    on_its_way[me] = false;
+    met++;
+    if :: true :: max == 0 -> (over && met == wanted) fi
+  };
+  atomic { lock(); end_job(me); unlock() };      /* Then the job's reference is given back. */
+  atomic {
+    lock();
+    if
+    :: replacements > 0 && !stop[me] && (max == 0 || threads < max) && (queue == 0 || duty) ->
+       replacements--;
+       start(false);
+       if :: who == NOBODY -> goto find :: else fi
+    :: true -> goto find
+    fi
+  };
+
+leave:
+  atomic {
+    was_sent = on_its_way[me];
+    if :: job[me] -> end_job(me) :: else fi;
+#if BAD != 5
+    stop_searching();
+#endif
+    where[me] = left;
+    unjoined = true;
+    threads--;
+#if BAD != 4
+    if :: was_sent -> idle_or_new(true); was_sent = (who == NOBODY) :: else fi;
+#else
+    was_sent = false;
+#endif
+    pass_on();
+    unlock();
+    if :: !was_sent -> goto gone :: else fi
+  };
+  atomic { !held; submit(); assert(!threw) };    /* As not_coming() does. */
+gone:
+  atomic {
+    was_sent = false;
+    on_its_way[me] = false; summoned[me] = false; stop[me] = false; woken[me] = false; given[me] = false;
+    alive--;
+    where[me] = absent;
+    goto end_absent
+  }
 }
 
-/* Until it is summoned, or told to leave. */
-inline park() {
-  parked[me] = true;
-  unlock();
-end_found_nothing:
-  !parked[me] || closing;
-  lock();
-  parked[me] = false
-}
-
-proctype worker(byte me) {
-  lock();
+inline shut_down() {
+  atomic {
+    !held;
+    stage = closing;
+    for (i : 0 .. MOST - 1) {
+      if :: where[i] == parked || where[i] == awake -> tell_to_leave(i) :: else fi
+    };
+    i = 0
+  };
   do
-  :: closing ->
-     if :: summoned[me] -> summoned[me] = false; duty = false :: else fi;
-     if :: queue > 0 -> take() :: else -> break fi
-  :: !closing && !summoned[me] && queue > 0 -> take()
-  :: !closing && !summoned[me] && queue == 0 && !duty -> duty = true; summoned[me] = true
-  :: !closing && !summoned[me] && queue == 0 && duty -> park()
-  :: !closing && summoned[me] ->
-     /* Looks; naps; looks again. Gives up if it stays quiet. */
-     do
-     :: closing -> break
-     :: !closing && queue > 0 -> summoned[me] = false; duty = false; take(); break
-     :: !closing && queue == 0 ->
-        unlock();
-        skip;
-        lock();
-        if
-        :: queue == 0 && !closing -> summoned[me] = false; duty = false; park(); break
-        :: else
-        fi
-     od
+  :: atomic { !held && threads == 0 && queue > 0 -> queue--; met++ }
+  :: atomic { !held && threads == 0 && queue == 0 && unjoined -> unjoined = false }; alive == threads
+  :: atomic { !held && threads == 0 && queue == 0 && !unjoined -> stage = closed; break }
   od;
-  left++;
-  if :: queue > 0 && !duty -> summon() :: else fi;
-  unlock()
+  assert(met == wanted && busy == 0 && alive == 0)
 }
 
 active proctype user() {
-  byte i;
-  for (i : 1 .. JOBS) {
-    lock();
-    queue++;
-    if :: !duty -> summon() :: else fi;
-    unlock()
+  byte i, jobs = 3;
+  bool sent;
+  if
+  :: jobs = 2
+  :: atomic { cancels = 0; failures = 0 }
+  :: atomic { time_outs = 0; replacements = 0 }
+  fi;
+  if :: max = 1 :: max = 2 :: true fi;
+  for (i : 1 .. jobs) {
+    wanted++;
+    if
+    :: atomic { !held; idle_or_new(true); sent = (who != NOBODY) }
+    :: true                    /* The policy wants no worker at once. */
+    fi;
+    if :: sent -> sent = false :: else -> atomic { !held; submit(); wanted = wanted - threw } fi;
+    if :: atomic { i == 2 && !held && queue > 0 -> queue--; wanted-- } :: true fi
   }
-  /* shut_down(), at once or later. */
-  lock();
-  closing = true;
-  do
-  :: threads == 0 && queue == 0 -> break
-  :: threads == 0 && queue > 0 -> take()
-  :: threads > 0 -> unlock(); threads == 0; lock()
-  od;
-  unlock();
-  assert(met == JOBS)
+  over = true;
+  if :: true -> met == wanted :: true fi;
+  shut_down()
+}
+
+/* Submits, or waits, after a thread could not be started. */
+active proctype urge() {
+end:
+  do :: atomic { stranded && !held -> stranded = false; pass_on() } od
 }

@@ -1,103 +1,252 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * group_core's queue: go() that decides whom to wake, a wait() that seeks, then parks, and workers that seek,
- * then leave. The tasks block until all of them run, so each needs a runner of its own. Shown: all tasks meet
- * (rule 4) and wait() returns.
- * BAD: a seeker leaves without another look at the queue under the mutex. */
+ * group_core's queue: who comes for what is queued. Two threads in go(), which have a worker sent, or submit the
+ * job; a wait() that seeks, then parks, or a wait_until(), which runs nothing; workers, of which one takes the job
+ * that is queued in the pool and the others were sent, which call more workers, seek, then leave; and a go() that
+ * is blocked at the limit, which only tries again here when it is woken. The tasks may block until all of them
+ * run, so that each needs a runner of its own. The pool may send nobody; once, it may refuse the job, and a worker
+ * that was sent may be cancelled on its way. Shown: a task that was accepted has somebody to come for it, so all
+ * tasks meet (rule 4), and wait() returns; nobody is counted who does not come.
+ * BAD == 1: a seeker leaves without another look at the queue under the mutex.
+ * BAD == 2: a go() whose task was taken, and that sends nobody, does not see to what others have queued meanwhile.
+ * BAD == 3: the group is told that a worker does not come, and asks for no other.
+ * BAD == 4: a worker that is about to take a task does not see to the rest.
+ * BAD == 5: the same, but only if the pool has refused the job, too.
+ * BAD == 6: the end of a round forgets the workers that are still to come. */
 
 #include "common.pml"
 #define TASKS 3
-#define WORKERS 2
+#define WORKERS 3
+#define me _pid                /* The workers are the first processes. */
 
-byte queued = 0;
-byte pending = 0;
-byte seekers = 0;
-byte tokens = 0;
-byte idle = 0;
-bool job = false;      /* The pool will send a worker. */
-byte met = 0;
+/* How often the pool may refuse the job, and a worker that was sent be cancelled. */
+byte failures = 1, cancels = 1;
+
+/* The group. Guarded by the mutex. */
+chan queue = [TASKS] of { byte };
+byte pending = 0, seekers = 0, tokens = 0, coming = 0, idle = 0, round = 0;
+bool open = false;
+bool job_queued = false;       /* As the group knows. */
 bool wait_sleeps = false;
+bool told = false;             /* The go() that is blocked was woken. */
+
+/* The pool. */
+bool in_pool = false;          /* The job is queued there. */
+byte sent = 0;                 /* Workers on their way to the group. */
+
+/* What is to be shown. */
+byte accepted = 0, met = 0, given = 0;
 bool over = false;
+hidden byte threw;             /* Within one step. */
 
-#define covered (seekers + tokens >= queued)
+#define covered (seekers + tokens + coming >= len(queue))
+#define missing (len(queue) - (seekers + tokens + coming))
 
-inline run_one() {
-  queued--;
-  unlock();
-  met++;
-  met == TASKS;          /* Blocks until all run. */
-  lock();
+inline submit_job() {
+  assert(!in_pool);
+  threw = 0;
+  if
+  :: failures > 0 -> failures--; threw = 1
+  :: true -> job_queued = true; in_pool = true
+  fi
+}
+inline withdraw_job() {
+  if :: job_queued && len(queue) == 0 && in_pool -> in_pool = false; job_queued = false :: else fi
+}
+inline wake_waiter() { if :: idle > 0 -> idle--; tokens++; notify(wait_sleeps) :: else fi }
+inline pass_on() {
+  if :: !covered -> wake_waiter() :: else fi;
+  if :: !covered && !job_queued -> submit_job(); told = told || threw :: else fi
+}
+inline pop(t) { queue ? t; withdraw_job() }
+inline finish() {
   pending--;
-  if :: pending == 0 && idle > 0 -> notify(wait_sleeps) :: else fi
+  if :: pending == 0 -> notify(wait_sleeps) :: else fi
 }
 
-active proctype go() {
-  byte i;
-  for (i : 1 .. TASKS) {
-    lock();
-    pending++;
-    queued++;
-    if
-    :: covered
-    :: else ->
-       if
-       :: idle > 0 -> idle--; tokens++; notify(wait_sleeps)
-       :: else
-       fi;
-       if :: !covered -> job = true :: else fi
-    fi;
-    unlock()
-  }
-  over = true
+/* A task has been taken: runs it. The lock is held before and after. */
+inline run_task() {
+  atomic { unlock(); met++; if :: true :: true -> over && met == accepted fi };
+  atomic { lock(); finish() }
 }
 
-/* wait(), begun when the first task is there, or none. */
-active proctype waiter() {
-  bool looked = false;
-  lock();
-  do
-  :: pending == 0 && over -> break
-  :: queued > 0 -> run_one(); looked = false
-  :: queued == 0 && !(pending == 0 && over) && !looked ->
-     seekers++;
-     unlock();
-     if :: queued > 0 :: true fi;       /* Seen, or given up. */
-     lock();
-     seekers--;
-     looked = true
-  :: queued == 0 && pending > 0 && looked ->
-     idle++;
-     wait_on(wait_sleeps);
-     if :: tokens > 0 -> tokens-- :: else -> idle-- fi;
-     looked = false
-  :: queued == 0 && pending == 0 && !over && looked ->
-     unlock(); over || pending > 0; lock(); looked = false   /* Called later. */
-  od;
-  unlock();
-  assert(met == TASKS)
+inline seek() {
+  if
+  :: atomic { seekers <= 1 -> seekers++; in_round = round; unlock() };
+     atomic {                  /* It has seen a task, or the end of the last one, or given up. */
+       lock();
+       if :: open && round == in_round -> assert(seekers > 0); seekers-- :: else fi;
+       in_round = 0
+     }
+  :: else
+  fi
 }
 
 active [WORKERS] proctype worker() {
+  byte t, n, in_round;
 end:
-  do
-  :: atomic { job && !held -> held = true; job = false };
-     do
-     :: queued > 0 ->
-        if :: queued > 1 && seekers + tokens < queued - 1 -> job = true :: else fi;
-        run_one()
-     :: else ->
-        seekers++;
-        unlock();
-        if :: queued > 0 :: true fi;
-#ifdef BAD
-        atomic { !held -> seekers--; goto end }
-#else
-        lock();
-        seekers--;
-        if :: queued == 0 -> break :: else fi
+  if
+  :: atomic { in_pool -> in_pool = false }; atomic { lock(); job_queued = false }
+  :: atomic { sent > 0 -> sent-- };
+     atomic { lock(); assert(coming > 0); coming-- }
+  :: atomic { sent > 0 && cancels > 0 -> sent--; cancels-- };
+     atomic {
+       lock();
+       assert(coming > 0);
+       coming--;
+#if BAD != 3
+       pass_on();
 #endif
-     od;
-     unlock()
-  od
+       unlock();
+       goto end
+     }
+  fi;
+  do
+  :: len(queue) == 0 && !open -> break
+  :: len(queue) == 0 && open ->
+#if BAD == 1
+     atomic { seekers++; unlock() };
+     atomic { !held; seekers--; goto end }
+#else
+     seek();
+     if :: len(queue) == 0 -> break :: else fi
+#endif
+#if BAD != 4
+  :: atomic {
+       len(queue) > 0 && seekers + tokens + coming + 1 < len(queue);
+       seekers++;              /* For the task that it is about to take. */
+       in_round = round;
+       if :: !covered -> wake_waiter() :: else fi;
+       if
+       :: !covered ->          /* The tasks are known to sleep: `n` workers will not be sent. */
+          n = missing;
+          coming = coming + n;
+          do :: n > 0 -> sent++; n-- :: true -> break od;
+          unlock()
+       :: true -> goto nobody_sent
+       fi
+     };
+     atomic { lock(); coming = coming - n; n = 0 };
+nobody_sent:
+     atomic {
+       pass_on();
+       if :: open && round == in_round -> assert(seekers > 0); seekers-- :: else fi;
+       in_round = 0;
+       if :: len(queue) > 0 -> pop(t); t = 0; goto run_it :: else fi
+     }
+  :: atomic { len(queue) > 0 && seekers + tokens + coming + 1 >= len(queue) -> pop(t); t = 0 };
+#else
+  :: atomic { len(queue) > 0 -> pop(t); t = 0 };
+#endif
+run_it:
+     run_task()
+  od;
+  unlock();
+  goto end
+}
+
+/* Gives one task: what go() does, and what it does if nobody comes. */
+inline give(t) {
+  atomic {
+    lock();
+    if :: !open -> open = true; round++ :: else fi;
+    accepted++;
+    pending++;
+    queue ! t;
+    if :: !covered -> wake_waiter() :: else fi;
+    if
+    :: covered -> goto done
+    :: !covered ->             /* The pool sends a worker, or nobody. */
+       coming++;
+       unlock();
+       if :: sent++; goto done_unlocked :: true fi
+    :: !covered -> goto no_worker   /* The tasks are known to be quick. */
+    fi
+  };
+  atomic {
+    lock();
+    coming--;
+#if BAD == 2
+    if :: !(queue ?? [eval(t)]) -> goto done :: else fi;
+#endif
+    if :: covered -> goto done :: else fi
+  };
+no_worker:
+  atomic {
+    if :: job_queued -> goto done :: else fi;
+    submit_job();
+    if :: !threw -> goto done :: else fi;
+    if
+    :: queue ?? [eval(t)] -> queue ?? eval(t); unlock()
+    :: else ->
+#if BAD != 5
+       pass_on();
+#endif
+       goto done
+    fi
+  };
+  atomic { lock(); accepted--; finish(); pass_on() };      /* It throws. */
+done:
+  unlock();
+done_unlocked:
+  skip
+}
+
+active proctype go_twice() {
+  byte i;
+  i = 1;
+again:
+  give(i);
+  if :: i == 1 -> i = 2; goto again :: else fi;
+  atomic { given++; over = (given == 2) }
+}
+
+active proctype go_once() {
+  give(3);
+  atomic { given++; over = (given == 2) }
+}
+
+inline end_round() {
+  if
+  :: open ->
+     open = false; idle = 0; tokens = 0; seekers = 0;
+#if BAD == 6
+     coming = 0;
+#endif
+  :: else
+  fi
+}
+
+/* At any time, perhaps; and when all have begun. */
+active proctype waiter() {
+  byte t, in_round;
+  bool looked, last, helps;
+  if :: true :: true -> over && met == accepted; last = true fi;
+again:
+  if :: helps = true :: helps = false; atomic { !held; pass_on() } fi;
+  lock();
+  do
+  :: pending == 0 -> break
+  :: pending > 0 && helps && len(queue) > 0 -> atomic { pop(t); t = 0; looked = false }; run_task()
+  :: pending > 0 && helps && len(queue) == 0 && !looked -> seek(); looked = true
+  :: pending > 0 && helps && len(queue) == 0 && looked ->
+     atomic { idle++; wait_sleeps = true; unlock() };
+     atomic {
+       !wait_sleeps;
+       lock();
+       looked = false;
+       if :: tokens > 0 -> tokens-- :: else -> assert(idle > 0); idle-- fi
+     }
+  :: pending > 0 && !helps -> wait_on(wait_sleeps)
+  od;
+  atomic { end_round(); looked = false; unlock() };
+  if :: !last -> over && met == accepted; last = true; goto again :: else fi;
+  assert(met == accepted)
+}
+
+/* A go() that is blocked. */
+active proctype blocked() {
+end:
+  do :: atomic { told && !held -> told = false; pass_on() } od
 }
