@@ -221,8 +221,8 @@ TEST(ThreadCacheTest, ThreadsHaveEndedWhenTheDestructorReturns) {
   for (int i = 0; i != 100; ++i) {
     std::atomic<int> ended{0};
     {
+      std::latch all(4);  // The last thread may still be in it when the cache's destructor is called.
       thread_cache cache;
-      std::latch all(4);
       for (int k = 0; k != 4; ++k) {
         cache.execute([&] {
           end_of_thread.call = [&] {
@@ -323,6 +323,7 @@ TEST(ThreadCacheTest, OnThreadStartIsCalledFirstOnEachThread) {
   std::atomic<int> calls{0}, ready{0}, after{0};
   {
     const masked maker({SIGUSR2});
+    std::latch all(3);
     thread_cache cache({.thread_name = "hooked", .on_thread_start = [&] {
                           char name[32] = {};
                           pthread_getname_np(pthread_self(), name, sizeof(name));
@@ -330,7 +331,6 @@ TEST(ThreadCacheTest, OnThreadStartIsCalledFirstOnEachThread) {
                           ready += std::strcmp(name, "hooked") == 0 && mask_is({SIGUSR2});
                           began_with_the_hook = true;
                         }});
-    std::latch all(3);
     for (int round = 0; round != 2; ++round) {
       for (int i = 0; i != 3; ++i) {
         cache.execute([&, round] {
@@ -526,10 +526,10 @@ TEST(ThreadCacheTest, AnIdleThreadMayBeCancelled) {
 TEST(ThreadCacheTest, AllIdleThreadsMayBeCancelledBeforeTheDestructor) {
   if (cancelling_is_reported) GTEST_SKIP() << "google/sanitizers issue 1399";
   for (int i = 0; i != 200; ++i) {
-    thread_cache cache({.max_threads = 3});
     std::atomic<int> n{0};
     pthread_t idle[3] = {};
     std::latch all(4);
+    thread_cache cache({.max_threads = 3});
     for (int k = 0; k != 3; ++k) {
       cache.execute([&] {
         idle[n++] = pthread_self();
