@@ -17,12 +17,12 @@
 #include <stop_token>
 #include <utility>
 
-#include <errgroup/detail/context_node.hpp>
-#include <errgroup/detail/done_watcher.hpp>
-#include <errgroup/detail/immortal.hpp>
-#include <errgroup/detail/ref.hpp>
-#include <errgroup/detail/stop_on_done.hpp>
-#include <errgroup/detail/time.hpp>
+#include <errgroup/detail/base/never_destroyed.hpp>
+#include <errgroup/detail/base/ref.hpp>
+#include <errgroup/detail/base/time.hpp>
+#include <errgroup/detail/context/done_watcher.hpp>
+#include <errgroup/detail/context/node.hpp>
+#include <errgroup/detail/context/stop_on_done.hpp>
 #include <errgroup/error.hpp>
 
 namespace errgroup {
@@ -203,7 +203,7 @@ inline std::optional<clock::time_point> context::deadline() const noexcept {
 }
 
 inline const std::stop_token& context::get_stop_token() const& noexcept {
-  static detail::immortal<std::stop_token> unstoppable;
+  static detail::never_destroyed<std::stop_token> unstoppable;
   return node_ ? node_->token() : unstoppable.get();
 }
 

@@ -15,8 +15,8 @@
 #include <type_traits>
 #include <utility>
 
-#include <errgroup/detail/immortal.hpp>
-#include <errgroup/detail/ref.hpp>
+#include <errgroup/detail/base/never_destroyed.hpp>
+#include <errgroup/detail/base/ref.hpp>
 
 namespace errgroup {
 
@@ -211,7 +211,7 @@ struct error::permanent_states {
   state owner_dead{.code = std::make_error_code(std::errc::owner_dead), .own_code = true, .permanent = true};
 
   static const permanent_states& get() noexcept {
-    static detail::immortal<permanent_states> instance;
+    static detail::never_destroyed<permanent_states> instance;
     return instance.get();
   }
 };
@@ -308,7 +308,7 @@ struct error_access {
 }  // namespace detail
 
 inline const std::error_category& error_category() noexcept {
-  static detail::immortal<detail::category> instance;
+  static detail::never_destroyed<detail::category> instance;
   return instance.get();
 }
 

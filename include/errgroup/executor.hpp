@@ -16,11 +16,11 @@
 #include <type_traits>
 #include <utility>
 
-#include <errgroup/detail/executor_ref.hpp>
-#include <errgroup/detail/immortal.hpp>
-#include <errgroup/detail/ref.hpp>
-#include <errgroup/detail/time.hpp>
-#include <errgroup/detail/worker_pool.hpp>
+#include <errgroup/detail/base/never_destroyed.hpp>
+#include <errgroup/detail/base/ref.hpp>
+#include <errgroup/detail/base/time.hpp>
+#include <errgroup/detail/group/executor_ref.hpp>
+#include <errgroup/detail/pool/worker_pool.hpp>
 
 namespace errgroup {
 
@@ -77,9 +77,9 @@ class thread_cache {
 
  private:
   friend struct detail::cache_access;
-  friend class detail::immortal<thread_cache>;
+  friend class detail::never_destroyed<thread_cache>;
 
-  thread_cache(thread_cache_options options, bool immortal);
+  thread_cache(thread_cache_options options, bool never_destroyed);
 
   // Constant. Shared with the groups that use it: they may take their work back after the cache is gone.
   const detail::ref<detail::worker_pool> pool_;
@@ -127,9 +127,10 @@ struct cache_access {
 
 }  // namespace detail
 
-inline thread_cache::thread_cache(thread_cache_options o, bool immortal)
-    : pool_(detail::ref<detail::worker_pool>::adopt(new detail::worker_pool(detail::worker_pool::options{
-          o.idle_timeout, o.max_threads, std::move(o.thread_name), immortal, std::move(o.on_thread_start)}))) {}
+inline thread_cache::thread_cache(thread_cache_options o, bool never_destroyed)
+    : pool_(detail::ref<detail::worker_pool>::adopt(new detail::worker_pool(
+          detail::worker_pool::options{o.idle_timeout, o.max_threads, std::move(o.thread_name), never_destroyed,
+                                       std::move(o.on_thread_start)}))) {}
 
 inline thread_cache::~thread_cache() { pool_->shut_down(); }
 
@@ -146,7 +147,7 @@ void thread_cache::execute(F&& f) {
 }
 
 inline thread_cache& thread_cache::shared() {
-  static detail::immortal<thread_cache> instance(thread_cache_options(), true);
+  static detail::never_destroyed<thread_cache> instance(thread_cache_options(), true);
   return instance.get();
 }
 

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include <errgroup/context.hpp>
-#include <errgroup/detail/group_core.hpp>
-#include <errgroup/detail/handle_slot.hpp>
-#include <errgroup/detail/task.hpp>
+#include <errgroup/detail/group/group_core.hpp>
+#include <errgroup/detail/group/handle_slot.hpp>
+#include <errgroup/detail/group/task.hpp>
 #include <errgroup/error.hpp>
 #include <errgroup/options.hpp>
 #include <errgroup/result.hpp>
@@ -124,12 +124,11 @@ class group {
   /// Blocks: while the limit is reached; callers get places in the order in which they came. Not from inside: in a
   /// task of the group, or of one whose context descends from this group's, or on a thread that the group's own
   /// executor has lent, if that is a thread_cache with max_threads, or a custom one that runs a task of some group
-  /// on it (what else it runs is not known here). Where the group is full then, the task is queued beyond the limit,
-  /// and starts when its turn for a place has come. (A group that was made from a stop_token alone descends from
-  /// nothing: pass the context.)
-  /// Throws: std::system_error if no thread can be started and none is idle; what the executor throws, also for
-  /// another task that waits for a runner while this call is blocked; std::bad_alloc; what storing `f` throws. Then
-  /// the group is as before the call.
+  /// on it (what else it runs is not known here). Where the group is full then, the task is queued beyond the
+  /// limit, and starts when its turn for a place has come. (A group that was made from a stop_token alone descends
+  /// from nothing: pass the context.) Throws: std::system_error if no thread can be started and none is idle; what
+  /// the executor throws, also for another task that waits for a runner while this call is blocked;
+  /// std::bad_alloc; what storing `f` throws. Then the group is as before the call.
   template <class F>
   bool go(F&& f);
 

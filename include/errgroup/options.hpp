@@ -11,8 +11,8 @@
 #include <memory>
 #include <type_traits>
 
-#include <errgroup/detail/executor_ref.hpp>
-#include <errgroup/detail/time.hpp>
+#include <errgroup/detail/base/time.hpp>
+#include <errgroup/detail/group/executor_ref.hpp>
 #include <errgroup/executor.hpp>
 
 namespace errgroup {
@@ -69,9 +69,9 @@ inline auto collect_errors(std::size_t max = std::numeric_limits<std::size_t>::m
 }
 
 /// Makes tasks run on `ex`: a thread_cache, or anything with `void execute(F)`, which is given small, copyable,
-/// const-callable functions without parameters. It may run them at once, late, or never: then wait() runs the tasks,
-/// and wait_for(), which runs none, gives up.
-/// Preconditions: `ex` outlives the group's last go() and set_limit(). It need not outlive the group.
+/// const-callable functions without parameters. It may run them at once, late, or never: then wait() runs the
+/// tasks, and wait_for(), which runs none, gives up. Preconditions: `ex` outlives the group's last go() and
+/// set_limit(). It need not outlive the group.
 template <class Executor>
 auto with_executor(Executor&& ex) {
   static_assert(std::is_lvalue_reference_v<Executor>,

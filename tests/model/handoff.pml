@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * The places at a group's limit of 2, and detail/handoff.hpp with those who use it: a go() that waits in line
+ * The places at a group's limit of 2, and detail/group/handoff_ring.hpp with those who use it: a go() that waits in line
  * while the group is full; a task that gives another one from inside, beyond the limit; set_limit(), which
  * lowers the limit and may raise it again; two workers, of which one serves, and the other comes for the job and
  * recalls what is not begun; and a wait() in another thread, which recalls it, too. Any task may block until the

@@ -3,7 +3,7 @@
  *
  * worker_pool: how a job finds its worker, whether it is sent or queued. One worker has the duty to search while a
  * job is queued; a worker that takes a job makes another one search if more is queued. Workers park in
- * detail/parker.hpp, and their time may be over just as they are called. A worker naps while it searches, and may
+ * detail/pool/parker.hpp, and their time may be over just as they are called. A worker naps while it searches, and may
  * be told to leave in a nap. One worker may be cancelled as it starts, naps or sleeps, perhaps with a job in its
  * hands: then another one is sent, or the job is told that nobody comes, and is submitted. One start of a thread
  * may fail; one worker may be replaced because it is on the wrong core. At most `max` workers exist, if that is

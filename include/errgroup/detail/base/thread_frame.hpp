@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+// Copyright (c) 2026 the errgroup authors
+#ifndef ERRGROUP_DETAIL_BASE_THREAD_FRAME_HPP
+#define ERRGROUP_DETAIL_BASE_THREAD_FRAME_HPP
+
+namespace errgroup::detail {
+
+class round_context;
+
+/// Notes, for a scope, what the calling thread is inside of. The frames of a thread form a stack.
+class thread_frame {
+ public:
+  enum class kind : unsigned char {
+    task,    // A task of the group whose round_context is `of`, or the destructor of its callable.
+    lent,    // A function that the executor `of` runs: the thread is one of its own, as long as that lasts.
+    ending,  // The stop callbacks that the end of a round of that group runs.
+  };
+
+  thread_frame(kind k, const void* of) noexcept : outer_(top()), of_(of), kind_(k) { top() = this; }
+  thread_frame(const thread_frame&) = delete;
+  thread_frame& operator=(const thread_frame&) = delete;
+  ~thread_frame() { top() = outer_; }
+
+  /// True if one of the calling thread's frames is a `k` of `of`.
+  static bool is_in(kind k, const void* of) noexcept {
+    return any([=](const thread_frame& f) { return f.kind_ == k && f.of_ == of; });
+  }
+
+  /// True if the calling thread runs a task of a group for whose context `matches(context)` is true.
+  template <class Matches>
+  static bool runs_task_of(Matches matches) noexcept {
+    return any([&](const thread_frame& f) {
+      return f.kind_ == kind::task && matches(*static_cast<const round_context*>(f.of_));
+    });
+  }
+
+  /// True if the calling thread is inside of nothing.
+  static bool none() noexcept { return !top(); }
+
+ private:
+  template <class Matches>
+  static bool any(Matches matches) {
+    for (const thread_frame* f = top(); f; f = f->outer_) {
+      if (matches(*f)) return true;
+    }
+    return false;
+  }
+  static const thread_frame*& top() noexcept {
+    thread_local constinit const thread_frame* frame = nullptr;
+    return frame;
+  }
+
+  const thread_frame* const outer_;  // Constant, as all that follows. Of the same thread.
+  const void* const of_;             // Of a task's group it outlives the frame; else it is compared only.
+  const kind kind_;
+};
+
+}  // namespace errgroup::detail
+
+#endif  // ERRGROUP_DETAIL_BASE_THREAD_FRAME_HPP
