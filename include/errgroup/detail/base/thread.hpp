@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #endif
 
-#include <mutex>
 #include <thread>
 
 namespace errgroup::detail {
@@ -45,12 +44,14 @@ bool spin(int tries, Ready ready) {
 #define ERRGROUP_NOINLINE
 #endif
 
-ERRGROUP_NOINLINE inline void lock_in_turns(std::unique_lock<std::mutex>& lock) {
+template <class Lock>
+ERRGROUP_NOINLINE void lock_in_turns(Lock& lock) {
   if (!spin(64, [&] { return lock.try_lock(); })) lock.lock();
 }
 
 /// Locks what is held for some tens of nanoseconds at a time: parking at once would cost microseconds.
-inline void lock_patiently(std::unique_lock<std::mutex>& lock) {
+template <class Lock>
+inline void lock_awake(Lock& lock) {
   if (!lock.try_lock()) [[unlikely]]
     lock_in_turns(lock);
 }
