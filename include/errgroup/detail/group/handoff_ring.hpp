@@ -181,7 +181,7 @@ inline bool handoff_ring::close() noexcept {
   return true;
 }
 
-inline bool handoff_ring::note_end() noexcept {
+ERRGROUP_ALWAYS_INLINE inline bool handoff_ring::note_end() noexcept {
   if (ended_ == given_ || !first().ended()) return false;
   consumer_core_ = slot_of(++ended_).core;
   return true;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <errgroup/detail/base/thread.hpp>
 #include <errgroup/detail/group/entry_list.hpp>
 #include <errgroup/detail/group/handoff_ring.hpp>
 #include <errgroup/detail/group/parking.hpp>
@@ -54,7 +55,7 @@ class limiter {
   /// The same without those in the ring; may be asked without the mutex, as a hint.
   std::size_t own_places() const noexcept { return places_.load(std::memory_order_relaxed); }
   /// Returns how many tasks have been given that have not ended.
-  std::size_t pending() noexcept {
+  ERRGROUP_ALWAYS_INLINE std::size_t pending() noexcept {
     if (ring_.busy() != 0) ring_.note_ends();
     return own_places() + ring_.busy() + beyond_;
   }

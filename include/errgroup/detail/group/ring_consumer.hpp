@@ -106,17 +106,22 @@ inline bool ring_consumer::end_task(handoff_ring::consumer::outcome outcome) noe
   return false;
 }
 
-/// Destroys the task that was run. A forced unwind, out of the task, ends the consumer, too.
+/// Destroys the task that was run. A forced unwind out of it ends the consumer, too.
 class ring_consumer::abrupt_end {
  public:
   abrupt_end(ring_consumer& consumer, task& t) noexcept : consumer_(consumer), task_(t) {}
   abrupt_end(const abrupt_end&) = delete;
   abrupt_end& operator=(const abrupt_end&) = delete;
   ~abrupt_end() {
-    group_state& g = consumer_.group_;
-    if (!returned_) task_ending(g).fail(task_, error_access::owner_dead());
+    if (!returned_) task_ending(consumer_.group_).fail(task_, error_access::owner_dead());
     task_.~task();
-    if (returned_) return;
+    if (!returned_) end_consumer();
+  }
+  void returned() noexcept { returned_ = true; }
+
+ private:
+  ERRGROUP_NOINLINE void end_consumer() noexcept {
+    group_state& g = consumer_.group_;
     const handoff_ring::consumer::outcome outcome = consumer_.me_.end();
     consumer_.lock_.lock();
     if (!consumer_.end_task(outcome)) {
@@ -126,9 +131,7 @@ class ring_consumer::abrupt_end {
     }
     g.withdraw_job();
   }
-  void returned() noexcept { returned_ = true; }
 
- private:
   ring_consumer& consumer_;  // Constant.
   task& task_;               // Constant.
   bool returned_ = false;    // The thread itself only.

@@ -77,8 +77,8 @@ class rounds {
   }
   /// Notes that all rounds to come are canceled with `cause`, or with what came before it.
   void cancel_later_rounds(const error& cause) noexcept;
-  /// Ends the open round, of which `outcome` has come. Returns its context, to be made done before anybody can know
-  /// of the end. After a failure it stays the group's, too, since there will be no other round.
+  /// Ends the open round, of which `outcome` has come. Returns its context, to be made done before anybody can
+  /// know of the end. After a failure it stays the group's, too, since there will be no other round.
   [[nodiscard]] context end(const error& outcome) noexcept {
     open_ = false;
     return outcome && !settings_.keep_going ? current_.get() : current_.reset();
