@@ -25,6 +25,12 @@ class thread_frame {
   static bool is_in(kind k, const void* of) noexcept {
     return is_in_any(k, [of](const void* other) { return other == of; });
   }
+  /// True if the innermost of the calling thread's frames of `of` is a `k`.
+  static bool innermost_is(kind k, const void* of) noexcept {
+    const thread_frame* f = top();
+    while (f && f->of_ != of) f = f->outer_;
+    return f && f->kind_ == k;
+  }
   /// True if one of them is a `k` of an object for which `matches(object)` is true. Asked from the inside out.
   template <class Matches>
   static bool is_in_any(kind k, Matches matches) noexcept {

@@ -60,7 +60,8 @@ ERRGROUP_NOINLINE inline admission place_finder::find(lock_type& lock, bool may_
   rounds& history = group_.history;
   bool placed = false;
   for (;;) {
-    const bool between_rounds = thread_frame::is_in(thread_frame::kind::ending, &group_);
+    // Not if an executor has run a task of the next round inside the callback.
+    const bool between_rounds = thread_frame::innermost_is(thread_frame::kind::ending, &group_);
     if (!history.is_open() && !between_rounds) history.open();
     if (between_rounds || history.done()) {
       error cause = between_rounds ? errc::canceled : history.current().cause();
