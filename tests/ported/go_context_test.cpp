@@ -22,6 +22,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -468,18 +469,22 @@ TEST(GoContextTest, WithoutCancel) {
   EXPECT_FALSE(ctx.done());
 }
 
+// On the stack, g++ 12 warns of its own header.
+using foreign_source = std::unique_ptr<std::stop_source>;
+foreign_source make_foreign() { return std::make_unique<std::stop_source>(); }
+
 // Go: TestCustomContextCause.
 TEST(GoContextTest, CustomContextCause) {
   {
-    std::stop_source foreign;
-    foreign.request_stop();
-    const context stopped(foreign.get_token());
+    const foreign_source foreign = make_foreign();
+    foreign->request_stop();
+    const context stopped(foreign->get_token());
     EXPECT_EQ(stopped.err(), errc::canceled);
     EXPECT_EQ(stopped.cause(), errc::canceled);
   }
   {
-    std::stop_source foreign;
-    const context custom(foreign.get_token());
+    const foreign_source foreign = make_foreign();
+    const context custom(foreign->get_token());
     const auto [ctx, cancel] = custom.with_cancel();
     const error cause("TestCustomContextCause");
     cancel(cause);
@@ -488,17 +493,17 @@ TEST(GoContextTest, CustomContextCause) {
     EXPECT_EQ(custom.err(), error());
     EXPECT_EQ(custom.cause(), error());
 
-    foreign.request_stop();
+    foreign->request_stop();
     EXPECT_EQ(ctx.err(), errc::canceled);
     EXPECT_EQ(ctx.cause(), cause);
     EXPECT_EQ(custom.err(), errc::canceled);
     EXPECT_EQ(custom.cause(), errc::canceled);
   }
   {
-    std::stop_source foreign;
-    const context custom(foreign.get_token());
+    const foreign_source foreign = make_foreign();
+    const context custom(foreign->get_token());
     const context ctx = custom.with_cancel().first;
-    foreign.request_stop();
+    foreign->request_stop();
     EXPECT_EQ(ctx.err(), errc::canceled);
     EXPECT_EQ(ctx.cause(), errc::canceled);
     EXPECT_EQ(custom.err(), errc::canceled);
@@ -508,17 +513,17 @@ TEST(GoContextTest, CustomContextCause) {
 
 // Go: TestCustomContextAfterFuncCancel.
 TEST(GoContextTest, CustomContextAfterFuncCancel) {
-  std::stop_source foreign;
-  const context ctx = context(foreign.get_token()).with_cancel().first;
-  foreign.request_stop();
+  const foreign_source foreign = make_foreign();
+  const context ctx = context(foreign->get_token()).with_cancel().first;
+  foreign->request_stop();
   EXPECT_TRUE(stops(ctx));
 }
 
 // Go: TestCustomContextAfterFuncTimeout.
 TEST(GoContextTest, CustomContextAfterFuncTimeout) {
-  std::stop_source foreign;
-  const context ctx = context(foreign.get_token()).with_timeout(very_long_duration);
-  foreign.request_stop();
+  const foreign_source foreign = make_foreign();
+  const context ctx = context(foreign->get_token()).with_timeout(very_long_duration);
+  foreign->request_stop();
   EXPECT_TRUE(stops(ctx));
   EXPECT_EQ(ctx.err(), errc::canceled);
 }

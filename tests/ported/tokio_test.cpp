@@ -237,9 +237,9 @@ TEST(TokioCancellationTokenTest, AChildIsCancelledThroughItsParent) {
 TEST(TokioCancellationTokenTest, AGrandchildIsCancelledThoughTheChildWasDropped) {
   wake_counter waker;
   const auto [token, cancel] = context().with_cancel();
-  std::optional<context> intermediate = token.with_cancel().first;
-  const context child = intermediate->with_cancel().first;
-  intermediate.reset();
+  context intermediate = token.with_cancel().first;
+  const context child = intermediate.with_cancel().first;
+  intermediate = {};  // Drops it.
   EXPECT_FALSE(child.done());
   const auto child_fut = waker.poll(child), parent_fut = waker.poll(token);
   EXPECT_EQ(waker.count(), 0);
@@ -274,19 +274,19 @@ TEST(TokioCancellationTokenTest, AChildIsCancelledWithoutItsParent) {
 TEST(TokioCancellationTokenTest, AChildOfACancelledParentIsCancelled) {
   for (const bool drop_child_first : {true, false}) {
     wake_counter waker;
-    std::optional<context> token, child;
-    {
+    context token = [] {
       const auto [ctx, cancel] = context().with_cancel();
       cancel();
-      token = ctx;
-    }
-    child = token->with_cancel().first;
-    EXPECT_TRUE(child->done());
-    (void)waker.poll(*child);
-    (void)waker.poll(*token);
+      return ctx;
+    }();
+    context child = token.with_cancel().first;
+    EXPECT_TRUE(child.done());
+    (void)waker.poll(child);
+    (void)waker.poll(token);
     EXPECT_EQ(waker.count(), 2);
-    (drop_child_first ? child : token).reset();
-    (drop_child_first ? token : child).reset();
+    (drop_child_first ? child : token) = {};
+    EXPECT_TRUE((drop_child_first ? token : child).done());
+    (drop_child_first ? token : child) = {};
   }
 }
 
@@ -294,12 +294,12 @@ TEST(TokioCancellationTokenTest, AChildOfACancelledParentIsCancelled) {
 TEST(TokioCancellationTokenTest, ChildrenMayBeDroppedInAnyOrder) {
   for (const bool drop_first_child_first : {true, false}) {
     const auto [token, cancel] = context().with_cancel();
-    std::array<std::optional<context>, 3> children;
+    std::array<context, 3> children;
     for (auto& child : children) child = token.with_cancel().first;
     EXPECT_FALSE(token.done());
-    EXPECT_FALSE(children[0]->done());
+    EXPECT_FALSE(children[0].done());
     for (std::size_t i = 0; i != children.size(); ++i) {
-      children[drop_first_child_first ? i : children.size() - 1 - i].reset();
+      children[drop_first_child_first ? i : children.size() - 1 - i] = {};
       EXPECT_FALSE(token.done());
     }
     cancel();
@@ -336,10 +336,10 @@ TEST(TokioCancellationTokenTest, AllDescendantsAreCancelledAndNoOthers) {
 
 // tokio-util: drop_parent_before_child_tokens.
 TEST(TokioCancellationTokenTest, AParentMayBeDroppedBeforeItsChildren) {
-  std::optional<context> token = context().with_cancel().first;
-  const context child1 = token->with_cancel().first;
-  const context child2 = token->with_cancel().first;
-  token.reset();
+  context token = context().with_cancel().first;
+  const context child1 = token.with_cancel().first;
+  const context child2 = token.with_cancel().first;
+  token = {};
   EXPECT_FALSE(child1.done());
   EXPECT_FALSE(child2.done());
 }
