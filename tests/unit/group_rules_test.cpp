@@ -309,6 +309,41 @@ struct move_only_value {
   int operator()() { return *only; }
 };
 
+// Counts what is done to it, and to its copies. Large or small: a task of either size.
+template <std::size_t Size>
+struct counting_task {
+  int* touched;
+  char more[Size] = {};
+  explicit counting_task(int& count) : touched(&count) {}
+  counting_task(const counting_task& other) : touched(other.touched) { ++*touched; }
+  counting_task(counting_task&& other) noexcept : touched(other.touched) { ++*touched; }
+  void operator()() {}
+};
+
+template <std::size_t Size>
+void refuse_untouched() {
+  int touched = 0;
+  counting_task<Size> t(touched);
+  group full(errgroup::with_limit(0)), done;
+  done.cancel();
+  EXPECT_FALSE(full.try_go(t));
+  EXPECT_FALSE(full.try_go(std::move(t)));
+  EXPECT_FALSE(done.go(t));
+  EXPECT_FALSE(done.go(std::move(t)));
+  EXPECT_FALSE(done.try_go(t));
+  {
+    blocked_thread in_go([&] { EXPECT_FALSE(full.go(t)); });
+    EXPECT_EQ(touched, 0);
+    full.cancel();
+  }
+  EXPECT_EQ(touched, 0);
+}
+
+TEST(GroupRulesTest, ARefusedCallableIsNeitherCopiedNorMoved) {
+  refuse_untouched<1>();
+  refuse_untouched<1'000>();
+}
+
 TEST(GroupRulesTest, ARefusedCallableIsUntouched) {
   move_only_task t;
   move_only_value v;
