@@ -68,6 +68,8 @@ class crew {
 
   /// True if a worker, not counting the caller's own, runs no job and is not parked: it is about to search.
   bool anyone_free() const noexcept { return watch_.busy() < threads_; }
+  /// Returns how many workers there are.
+  std::size_t size() const noexcept { return threads_; }
   bool full() const noexcept { return options_.max_threads != 0 && threads_ >= options_.max_threads; }
 
   /// Wakes the worker that parked last, or starts a new one, and gives it `job`, if that is not null; `sleeps`:

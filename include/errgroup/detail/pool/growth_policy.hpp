@@ -61,6 +61,13 @@ class growth_policy {
     return kind != task_kind::quick && awake < cores;
   }
 
+  /// True if a worker is woken or started at once for a task that nothing is known of, though all cores seem to be
+  /// used: it is likely to sleep if none of its kind has ended by now. A new process would have to start its threads
+  /// one search after the other.
+  static bool at_once_unknown(std::size_t threads, bool anyone_computes) noexcept {
+    return threads < 512 && !anyone_computes;
+  }
+
   /// Returns for how long the searcher naps, after `quiet` passes in a row at which there was nothing to take. A
   /// job that nobody gets on with is found after two of the longest naps, at worst.
   static clock::duration nap(unsigned quiet) noexcept {

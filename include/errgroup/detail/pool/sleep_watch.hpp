@@ -59,6 +59,10 @@ class sleep_watch {
   /// Counts the calling thread as awake again. Unlike the others, it locks the mutex.
   void wake_up(watched_thread& t) noexcept;
 
+  /// True if a thread is seen to compute in a task. Asks some only: those that have begun first, or that check() has
+  /// not found asleep.
+  bool anyone_computes(clock::time_point now) noexcept;
+
   /// Looks for threads that sleep inside a task, counts them as asleep, and lets the sites of their tasks know.
   /// True if there are any. Checks some threads only, the others the next time; none if the last check was less
   /// than 10 µs ago.
@@ -66,7 +70,8 @@ class sleep_watch {
 
  private:
   static constexpr clock::duration pause = std::chrono::microseconds(10);  // Between two checks.
-  static constexpr int most_checked = 8;  // Bounds the time for which check() holds the mutex.
+  static constexpr int most_checked = 8;  // Bounds the time for which check() holds the mutex, as
+  static constexpr int most_asked = 4;    //   this does for anyone_computes().
 
   void set_asleep(watched_thread& t, bool asleep) noexcept;
 
@@ -81,7 +86,7 @@ class sleep_watch {
 
 inline void sleep_watch::begin_job(watched_thread& t, bool sleeps) noexcept {
   ++busy_;
-  awake_.push_front(t);
+  awake_.push_back(t);
   if (sleeps) set_asleep(t, true);
 }
 
@@ -98,13 +103,21 @@ inline void sleep_watch::set_asleep(watched_thread& t, bool asleep) noexcept {
     awake_.erase(t);
   } else {
     --asleep_;
-    awake_.push_front(t);
+    awake_.push_back(t);
   }
 }
 
 inline void sleep_watch::wake_up(watched_thread& t) noexcept {
   const std::lock_guard lock(mutex_);
   if (t.counts_as_asleep()) set_asleep(t, false);
+}
+
+inline bool sleep_watch::anyone_computes(clock::time_point now) noexcept {
+  watched_thread* t = awake_.front();
+  for (int asked = 0; t && asked != most_asked; ++asked, t = awake_.next(*t)) {
+    if (t->site_.load(std::memory_order_acquire) && t->activity_.computes(now)) return true;
+  }
+  return false;
 }
 
 // A thread that is found awake goes to the back of the list, so that others are checked first the next time.

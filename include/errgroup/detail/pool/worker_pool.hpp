@@ -90,6 +90,7 @@ class worker_pool {
   static constexpr clock::duration replace_pause = std::chrono::milliseconds(5);  // Between two that are replaced.
 
   static void enter(void* pool, worker& self) { static_cast<worker_pool*>(pool)->work(self); }
+  bool wants_for_unknown() noexcept;
   void work(worker& self);
   void call_start_hook();
   pool_job* find(lock_type& lock, worker& self);
@@ -151,9 +152,9 @@ class worker_pool::leaving {
 inline bool worker_pool::send(pool_job& job, task_kind kind) {
   const std::lock_guard lock(mutex_);
   if (stage_ != stage::open) return false;
-  if (!growth_policy::at_once(kind, watch_.awake(), cores_)) {
-    // All cores seem to be used; but of tasks that nothing is known of the first ones may sleep.
-    if (kind != task_kind::unknown || !watch_.check(clock::now())) return false;
+  if (!growth_policy::at_once(kind, watch_.awake(), cores_) &&
+      (kind != task_kind::unknown || !wants_for_unknown())) {
+    return false;
   }
   if (!crew_.wake_or_start(&job, kind == task_kind::blocking)) return false;
   job.retain();  // In time: the worker needs the mutex to end the job.
@@ -167,6 +168,11 @@ ERRGROUP_NOINLINE inline void worker_pool::send_or_submit(pool_job& job, task_ki
   } catch (...) {  // A worker that is awake may take it: submit() knows.
   }
   submit(job);
+}
+
+inline bool worker_pool::wants_for_unknown() noexcept {
+  const clock::time_point now = clock::now();
+  return growth_policy::at_once_unknown(crew_.size(), watch_.anyone_computes(now)) || watch_.check(now);
 }
 
 inline void worker_pool::submit(pool_job& job) {
