@@ -62,8 +62,8 @@ class growth_policy {
   }
 
   /// True if a worker is woken or started at once for a task that nothing is known of, though all cores seem to be
-  /// used: it is likely to sleep if none of its kind has ended by now. A new process would have to start its threads
-  /// one search after the other.
+  /// used: it is likely to sleep if none of its kind has ended by now. A new process would have to start its
+  /// threads one search after the other.
   static bool at_once_unknown(std::size_t threads, bool anyone_computes) noexcept {
     return threads < 512 && !anyone_computes;
   }
@@ -83,7 +83,7 @@ class growth_policy {
 
   // How long no task may be taken though all workers are awake: they compute for that long, or wait for one
   // another in a loop.
-  static constexpr clock::duration longest_stuck = std::chrono::milliseconds(5);
+  static constexpr clock::duration longest_stuck = std::chrono::milliseconds(10);
   static constexpr clock::duration longest_alone =
       std::chrono::microseconds(150);  // The same, if it has no runner.
 };

@@ -59,9 +59,9 @@ class sleep_watch {
   /// Counts the calling thread as awake again. Unlike the others, it locks the mutex.
   void wake_up(watched_thread& t) noexcept;
 
-  /// True if a thread is seen to compute in a task. Asks some only: those that have begun first, or that check() has
-  /// not found asleep.
-  bool anyone_computes(clock::time_point now) noexcept;
+  /// True if a thread has computed in a task. Asks some only: those that have begun first, but for those that
+  /// check() has found.
+  bool anyone_computes() const noexcept;
 
   /// Looks for threads that sleep inside a task, counts them as asleep, and lets the sites of their tasks know.
   /// True if there are any. Checks some threads only, the others the next time; none if the last check was less
@@ -112,10 +112,10 @@ inline void sleep_watch::wake_up(watched_thread& t) noexcept {
   if (t.counts_as_asleep()) set_asleep(t, false);
 }
 
-inline bool sleep_watch::anyone_computes(clock::time_point now) noexcept {
-  watched_thread* t = awake_.front();
+inline bool sleep_watch::anyone_computes() const noexcept {
+  const watched_thread* t = awake_.front();
   for (int asked = 0; t && asked != most_asked; ++asked, t = awake_.next(*t)) {
-    if (t->site_.load(std::memory_order_acquire) && t->activity_.computes(now)) return true;
+    if (t->site_.load(std::memory_order_acquire) && t->activity_.has_computed()) return true;
   }
   return false;
 }

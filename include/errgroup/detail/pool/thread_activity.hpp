@@ -34,20 +34,19 @@ class thread_activity {
   /// Looks at the thread. Preconditions: it has not ended; one caller at a time.
   state look() noexcept;
 
-  /// True if it has computed for most of the time since the last call of this or of look(), and that was 100 µs ago
-  /// or more. Preconditions: as for look().
-  bool computes(clock::time_point now) noexcept;
+  /// True if it has used the processor for 100 µs since begin(), or since the last look(): more than a task needs
+  /// that goes to sleep at once. Preconditions: as for look().
+  bool has_computed() const noexcept;
 
  private:
 #if defined(__linux__)
   static clock::duration time_of(clockid_t id) noexcept;
-  bool used_a_part(clock::time_point now, int part) noexcept;
   state read_state() const noexcept;
 
   clockid_t processor_time_ = 0;  // Set by begin(), then constant.
   long thread_ = 0;               // As above.
-  clock::time_point looked_;      // Of the last look, or of begin(). Whoever looks.
-  clock::duration used_{};        // Processor time then. As above.
+  clock::time_point looked_;      // Of the last look. Whoever looks.
+  clock::duration used_{};        // Processor time then, or at begin(). As above.
 #endif
 };
 
@@ -58,7 +57,6 @@ class thread_activity {
 inline void thread_activity::begin() noexcept {
   thread_ = syscall(SYS_gettid);
   if (pthread_getcpuclockid(pthread_self(), &processor_time_) != 0) processor_time_ = CLOCK_MONOTONIC;
-  looked_ = clock::now();
   used_ = time_of(processor_time_);
 }
 
@@ -69,21 +67,17 @@ inline clock::duration thread_activity::time_of(clockid_t id) noexcept {
                                                      std::chrono::nanoseconds(t.tv_nsec));
 }
 
-// True if it was on a core for more than that part of the time since the last look.
-inline bool thread_activity::used_a_part(clock::time_point now, int part) noexcept {
+inline thread_activity::state thread_activity::look() noexcept {
+  const clock::time_point now = clock::now();
   const clock::duration used = time_of(processor_time_);
-  const bool result = used - used_ > (now - looked_) / part;
+  const bool was_awake = used - used_ > (now - looked_) / 4;
   looked_ = now;
   used_ = used;
-  return result;
+  return was_awake ? state::awake : read_state();
 }
 
-inline thread_activity::state thread_activity::look() noexcept {
-  return used_a_part(clock::now(), 4) ? state::awake : read_state();
-}
-
-inline bool thread_activity::computes(clock::time_point now) noexcept {
-  return now - looked_ >= std::chrono::microseconds(100) && used_a_part(now, 2);
+inline bool thread_activity::has_computed() const noexcept {
+  return time_of(processor_time_) - used_ >= std::chrono::microseconds(100);
 }
 
 // The state is the letter behind the name, which stands in parentheses and may hold others.
@@ -105,7 +99,7 @@ inline thread_activity::state thread_activity::read_state() const noexcept {
 
 inline void thread_activity::begin() noexcept {}
 inline thread_activity::state thread_activity::look() noexcept { return state::not_known; }
-inline bool thread_activity::computes(clock::time_point) noexcept { return false; }
+inline bool thread_activity::has_computed() const noexcept { return false; }
 
 #endif
 

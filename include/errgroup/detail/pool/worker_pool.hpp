@@ -171,8 +171,7 @@ ERRGROUP_NOINLINE inline void worker_pool::send_or_submit(pool_job& job, task_ki
 }
 
 inline bool worker_pool::wants_for_unknown() noexcept {
-  const clock::time_point now = clock::now();
-  return growth_policy::at_once_unknown(crew_.size(), watch_.anyone_computes(now)) || watch_.check(now);
+  return growth_policy::at_once_unknown(crew_.size(), watch_.anyone_computes()) || watch_.check(clock::now());
 }
 
 inline void worker_pool::submit(pool_job& job) {
