@@ -430,4 +430,31 @@ TEST(GroupKeepsNothingTest, ThoughAWorkerHasDroppedWhatWasQueued) {
   EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+// The stop callbacks that the end of a round runs may not add tasks, but an executor may run a task of the next
+// round inside one.
+TEST(GroupExecutorTest, ATaskRunInsideTheStopCallbackOfTheRoundBeforeMayAddTasks) {
+  late_executor ex;
+  group g(errgroup::with_executor(ex));
+  int ran = 0;
+  bool refused = false;
+  {
+    const std::stop_token token = g.get_stop_token();
+    const std::stop_callback at_the_end(token, [&] {
+      refused = !g.go([] {});
+      std::jthread([&] {
+        EXPECT_TRUE(g.go([&] {
+          ++ran;
+          EXPECT_TRUE(g.go([&] { ++ran; }));
+        }));
+      }).join();
+      for (const auto& runner : ex.take()) runner();
+      EXPECT_GE(ran, 1);
+    });
+    EXPECT_FALSE(g.wait());
+  }
+  EXPECT_TRUE(refused);
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(ran, 2);
+}
+
 }  // namespace

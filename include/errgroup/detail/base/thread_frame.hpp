@@ -26,6 +26,13 @@ class thread_frame {
     return any([=](const thread_frame& f) { return f.kind_ == k && f.of_ == of; });
   }
 
+  /// True if the innermost of the calling thread's frames of `of` is a `k`.
+  static bool innermost_is(kind k, const void* of) noexcept {
+    const thread_frame* f = top();
+    while (f && f->of_ != of) f = f->outer_;
+    return f && f->kind_ == k;
+  }
+
   /// True if the calling thread runs a task of a group for whose context `matches(context)` is true.
   template <class Matches>
   static bool runs_task_of(Matches matches) noexcept {

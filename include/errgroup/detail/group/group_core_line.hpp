@@ -66,7 +66,8 @@ ERRGROUP_NOINLINE inline group_core::admission group_core::find_place(lock_type&
                                                                       error* why_not) {
   bool placed = false;
   for (;;) {
-    const bool between_rounds = thread_frame::is_in(thread_frame::kind::ending, &context_);
+    // Not if an executor has run a task of the next round inside the callback.
+    const bool between_rounds = thread_frame::innermost_is(thread_frame::kind::ending, &context_);
     if (!open_ && !between_rounds) open_round();
     if (between_rounds || context_.done()) {
       error cause = between_rounds ? errc::canceled : context_.cause();
