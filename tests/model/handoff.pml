@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * The places at a group's limit of 2, and detail/group/handoff_ring.hpp with those who use it: a go() that waits in line
+ * The places at a group's limit of 2, and detail/group/handoff_ring.hpp with those that use it: a go() that waits in line
  * while the group is full; a task that gives another one from inside, beyond the limit; set_limit(), which
- * lowers the limit and may raise it again; two workers, of which one serves, and the other comes for the job and
+ * lowers the limit and may raise it again; two workers, of which one consumes, and the other comes for the job and
  * recalls what is not begun; and a wait() in another thread, which recalls it, too. Any task may block until the
  * next one has begun, while the limit lets both run. Shown: each task is begun once; no more run than the limit
  * lets in; places are given in the order of arrival; wait() returns when all have ended; nobody sleeps for ever;
  * no task waits for ever behind a blocked one (rule 4); and the pool is not left with the job of a group that is
  * gone.
- * What the server does to its word is one step; to mark the slot, or to lock, is another.
+ * What the consumer does to its word is one step; to mark the slot, or to lock, is another.
  * BAD: a caller in line goes to sleep and has not asked to be told of the end of a task that was handed over. */
 
 #include "common.pml"
@@ -26,16 +26,16 @@ byte limit = 2;
 chan queue = [3] of { byte, byte };                     /* Tasks that have a place, and the slots they lie in. */
 chan line = [4] of { byte, byte };                      /* Who waits for a place: the caller, or a task. */
 byte pending = 0, beyond = 0;                           /* Without the handoff's; tasks in line. */
-byte seekers = 0, tokens = 0, idle = 0;
+byte searchers = 0, promised_wakeups = 0, parked = 0;
 bool blocked = false, granted = false, go_sleeps = false, wait_sleeps = false;
 bool job_queued = true, in_pool = true;                 /* As the group knows, and the pool: from before. */
 byte refs = 1;                                          /* The user's, and the workers'. */
 
 /* The handoff. Guarded by the mutex: */
-mtype = { closed, serving, recalled };
+mtype = { closed, open, recalled };
 mtype state = closed;
 byte given = 0, ended = 0;
-/* The server's word; the slots, and the tasks in them. */
+/* The consumer's word; the slots, and the tasks in them. */
 byte begun = 0;
 bool running = false, asked = false, is_recalled = false;
 byte mark[SLOTS], task_in[SLOTS];
@@ -56,14 +56,14 @@ hidden byte x, y, n, kept;              /* Scratch, within one step. */
 #define busy (given - ended)
 #define places (pending + busy)
 #define all_pending (places + beyond)
-#define backlog (state == serving && begun != given)
-#define covered (seekers + tokens >= len(queue))
-#define anyone_sleeps (idle > 0 || blocked || beyond > 0)
+#define backlog (state == open && begun != given)
+#define covered (searchers + promised_wakeups >= len(queue))
+#define anyone_waits (parked > 0 || blocked || beyond > 0)
 
-inline look_now() { do :: busy > 0 && !is_there(ended + 1) -> ended++ :: else -> break od }
-inline look() { d_step { look_now(); skip } }
+inline note_ends_now() { do :: busy > 0 && !is_there(ended + 1) -> ended++ :: else -> break od }
+inline note_ends() { d_step { note_ends_now(); skip } }
 inline ask() { d_step { if :: busy > 0 -> asked = true; ended = begun - running :: else fi } }
-inline submit_job() { assert(!in_pool); job_queued = true; in_pool = true }
+inline submit() { assert(!in_pool); job_queued = true; in_pool = true }
 inline withdraw_now() {
   if :: in_pool && len(queue) == 0 && !backlog -> job_queued = false; in_pool = false :: else fi
 }
@@ -74,9 +74,9 @@ inline release() { d_step { refs--; assert(refs > 0 || !job_queued) } }
 inline first_place(ticket) { if :: ticket > placed -> placed++; assert(ticket == placed) :: else fi }
 
 /* Gives the free places to those in line. */
-inline grant() {
+inline grant_places() {
   d_step {
-    look_now();
+    note_ends_now();
     do
     :: len(line) > 0 && places < limit ->
        line ? x, y;
@@ -93,10 +93,10 @@ inline grant() {
 }
 
 /* Sees to it that somebody comes for what is queued. */
-inline pass_on() {
+inline ensure_runner() {
   d_step {
-    if :: !covered && idle > 0 -> idle--; tokens++; notify(wait_sleeps) :: else fi;
-    if :: !covered && !job_queued -> submit_job() :: else fi
+    if :: !covered && parked > 0 -> parked--; promised_wakeups++; notify(wait_sleeps) :: else fi;
+    if :: !covered && !job_queued -> submit() :: else fi
   }
 }
 
@@ -114,12 +114,12 @@ inline recall() {
   fi
 }
 
-inline finish(tasks) {
+inline end_tasks(tasks) {
   pending = pending - tasks;
-  grant();
+  grant_places();
   d_step {
-    look_now();
-    if :: all_pending == 0 && idle > 0 -> notify(wait_sleeps) :: else fi
+    note_ends_now();
+    if :: all_pending == 0 && parked > 0 -> notify(wait_sleeps) :: else fi
   }
 }
 
@@ -131,8 +131,8 @@ inline enqueue(t, is_beyond) {
      d_step { pending--; beyond++; line ! t, NONE }
   :: else -> recall(); queue ! t, NONE
   fi;
-  if :: len(line) > 0 -> ask(); grant() :: else fi;
-  pass_on()
+  if :: len(line) > 0 -> ask(); grant_places() :: else fi;
+  ensure_runner()
 }
 
 /* A task gives another one, while it runs: beyond the limit if the group is full, and never blocks. The mutex is
@@ -140,9 +140,9 @@ inline enqueue(t, is_beyond) {
 inline give_inside() {
   bool is_beyond;
   lock();
-  if :: len(line) > 0 -> grant() :: else fi;
+  if :: len(line) > 0 -> grant_places() :: else fi;
   d_step {
-    look_now();
+    note_ends_now();
     taken++;
     is_beyond = places >= limit || len(line) > 0;
     if :: is_beyond -> beyond++ :: else -> arrived++; theirs = arrived; pending++; first_place(theirs) fi
@@ -166,30 +166,30 @@ inline count_begun() { run_now++; assert(run_now <= bound) }
 /* Takes a task from the queue; a worker sees to the rest of it. */
 inline run_one(is_worker) {
   d_step { queue ? t, slot; count_begun(); withdraw_now() };
-  if :: is_worker -> pass_on() :: else fi;
+  if :: is_worker -> ensure_runner() :: else fi;
   unlock();
   run_task(t);
   lock();
   if :: slot != NONE -> mark[slot]++ :: else fi;
-  finish(1);
+  end_tasks(1);
   t = 0; slot = 0
 }
 
-inline seek() { if :: seekers <= 1 -> seekers++; unlock(); lock(); seekers-- :: else fi }
+inline search() { if :: searchers <= 1 -> searchers++; unlock(); lock(); searchers-- :: else fi }
 
 inline wait_in_line() {
   d_step { line ! CALLER, NONE; granted = false };
   unlock();            /* Looks for a moment. */
   lock();
   do
-  :: grant();
+  :: grant_places();
      if
      :: granted -> break
      :: else ->
 #ifndef BAD
         ask();
 #endif
-        look();
+        note_ends();
         if :: places < limit :: else -> blocked = true; wait_on(go_sleeps); blocked = false fi
      fi
   od
@@ -201,22 +201,22 @@ active proctype go() {
   if :: story = inside_gives :: story = limit_changes fi;
   for (t : 1 .. TASKS) {
     lock();
-    if :: len(line) > 0 -> grant() :: else fi;
-    d_step { look_now(); arrived++; mine = arrived; has_place = false };
+    if :: len(line) > 0 -> grant_places() :: else fi;
+    d_step { note_ends_now(); arrived++; mine = arrived; has_place = false };
     if
     :: places < limit && len(line) == 0 -> d_step { first_place(mine) }
     :: else -> wait_in_line(); has_place = true
     fi;
     taken++;
     if
-    :: len(queue) == 0 && state == serving && mark[slot_of(given + 1)] % 2 == 0 && (busy == 0 || idle == 0) &&
+    :: len(queue) == 0 && state == open && mark[slot_of(given + 1)] % 2 == 0 && (busy == 0 || parked == 0) &&
        places - has_place < limit ->
-       if :: !job_queued -> look() :: else fi;
-       d_step { if :: !job_queued && busy > 0 -> submit_job() :: else fi };
+       if :: !job_queued -> note_ends() :: else fi;
+       d_step { if :: !job_queued && busy > 0 -> submit() :: else fi };
        d_step { pending = pending - has_place; given++; task_in[slot_of(given)] = t };
-       if :: anyone_sleeps -> asked = true :: else fi;   /* First: the task may end at once. */
+       if :: anyone_waits -> asked = true :: else fi;   /* First: the task may end at once. */
        mark[slot_of(given)] = 2 * given - 1
-    :: true ->         /* Nobody serves, there is no room, a waiter sleeps, or the task is too large. */
+    :: true ->         /* Nobody consumes, there is no room, a waiter sleeps, or the task is too large. */
        pending = pending + !has_place;
        unlock();
        lock();
@@ -244,7 +244,7 @@ inline set_to(l) {
     x = 0; y = 0;
     withdraw_now()
   };
-  if :: len(line) > 0 -> ask(); grant(); pass_on() :: else fi;
+  if :: len(line) > 0 -> ask(); grant_places(); ensure_runner() :: else fi;
   unlock()
 }
 
@@ -258,39 +258,39 @@ end:
 /* wait(), at any time, and once more when all are given. */
 active proctype waiter() {
   byte t, slot;
-  bool looked, last;
+  bool searched, last;
   do
   :: lock();
      do
-     :: look();
+     :: note_ends();
         if :: all_pending == 0 -> break :: else -> recall() fi;
         if
-        :: len(queue) > 0 -> run_one(false); looked = false
-        :: len(queue) == 0 && !looked -> seek(); looked = true
-        :: len(queue) == 0 && looked ->
+        :: len(queue) > 0 -> run_one(false); searched = false
+        :: len(queue) == 0 && !searched -> search(); searched = true
+        :: len(queue) == 0 && searched ->
            ask();
-           look();
+           note_ends();
            if
            :: all_pending == 0
            :: else ->
-              idle++;
+              parked++;
               wait_on(wait_sleeps);
-              if :: tokens > 0 -> tokens-- :: else -> idle-- fi;
-              looked = false
+              if :: promised_wakeups > 0 -> promised_wakeups-- :: else -> parked-- fi;
+              searched = false
            fi
         fi
      od;
      assert(done == taken);
      unlock();
-     if :: last -> break :: else -> over; last = true; looked = false fi
+     if :: last -> break :: else -> over; last = true; searched = false fi
   od;
   assert(done == (story == inside_gives -> INSIDE : TASKS));
   release()
 }
 
 /* Until none has come for a while, something is queued, or it was recalled. */
-inline serve() {
-  d_step { begun = given; running = false; asked = false; is_recalled = false; state = serving; next = given + 1 };
+inline consume() {
+  d_step { begun = given; running = false; asked = false; is_recalled = false; state = open; next = given + 1 };
   unlock();
   do
   :: is_there(next) ->
@@ -302,12 +302,12 @@ inline serve() {
      mark[slot_of(next)] = 2 * next;
      next++;
      if
-     :: late -> lock(); state = closed; finish(1); break
+     :: late -> lock(); state = closed; end_tasks(1); break
      :: told && !late ->
         lock();
-        finish(0);
-        if :: len(queue) > 0 -> pass_on() :: else fi;
-        if :: anyone_sleeps -> ask() :: else fi;
+        end_tasks(0);
+        if :: len(queue) > 0 -> ensure_runner() :: else fi;
+        if :: anyone_waits -> ask() :: else fi;
         unlock()
      :: else
      fi
@@ -328,7 +328,7 @@ end:
      do
      :: len(queue) > 0 -> run_one(true)
      :: len(queue) == 0 ->
-        if :: state == closed -> serve(); withdraw_job() :: else -> seek() fi;
+        if :: state == closed -> consume(); withdraw_job() :: else -> search() fi;
         if :: len(queue) == 0 -> break :: else fi
      od;
      unlock();

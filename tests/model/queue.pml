@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * group_core's queue: who comes for what is queued. Two threads in go(), which have a worker sent, or submit the
- * job; a wait() that seeks, then parks, or a wait_until(), which runs nothing; workers, of which one takes the job
- * that is queued in the pool and the others were sent, which call more workers, seek, then leave; and a go() that
+ * The group's queue: who comes for what is queued. Two threads in go(), which have a worker sent, or submit the
+ * job; a wait() that searches, then parks, or a wait_until(), which runs nothing; workers, of which one takes the job
+ * that is queued in the pool and the others were sent, which call more workers, search, then leave; and a go() that
  * is blocked at the limit, which only tries again here when it is woken. The tasks may block until all of them
  * run, so that each needs a runner of its own. The pool may send nobody; once, it may refuse the job, and a worker
  * that was sent may be cancelled on its way. Shown: a task that was accepted has somebody to come for it, so all
  * tasks meet (rule 4), and wait() returns; nobody is counted who does not come.
- * BAD == 1: a seeker leaves without another look at the queue under the mutex.
+ * BAD == 1: a searcher leaves without another look at the queue under the mutex.
  * BAD == 2: a go() whose task was taken, and that sends nobody, does not see to what others have queued meanwhile.
  * BAD == 3: the group is told that a worker does not come, and asks for no other.
  * BAD == 4: a worker that is about to take a task does not see to the rest.
@@ -25,7 +25,7 @@ byte failures = 1, cancels = 1;
 
 /* The group. Guarded by the mutex. */
 chan queue = [TASKS] of { byte };
-byte pending = 0, seekers = 0, tokens = 0, coming = 0, idle = 0, round = 0;
+byte pending = 0, searchers = 0, promised_wakeups = 0, coming_workers = 0, parked = 0, round = 0;
 bool open = false;
 bool job_queued = false;       /* As the group knows. */
 bool wait_sleeps = false;
@@ -40,10 +40,10 @@ byte accepted = 0, met = 0, given = 0;
 bool over = false;
 hidden byte threw;             /* Within one step. */
 
-#define covered (seekers + tokens + coming >= len(queue))
-#define missing (len(queue) - (seekers + tokens + coming))
+#define covered (searchers + promised_wakeups + coming_workers >= len(queue))
+#define missing (len(queue) - (searchers + promised_wakeups + coming_workers))
 
-inline submit_job() {
+inline submit() {
   assert(!in_pool);
   threw = 0;
   if
@@ -54,13 +54,13 @@ inline submit_job() {
 inline withdraw_job() {
   if :: job_queued && len(queue) == 0 && in_pool -> in_pool = false; job_queued = false :: else fi
 }
-inline wake_waiter() { if :: idle > 0 -> idle--; tokens++; notify(wait_sleeps) :: else fi }
-inline pass_on() {
-  if :: !covered -> wake_waiter() :: else fi;
-  if :: !covered && !job_queued -> submit_job(); told = told || threw :: else fi
+inline wake_one() { if :: parked > 0 -> parked--; promised_wakeups++; notify(wait_sleeps) :: else fi }
+inline ensure_runner() {
+  if :: !covered -> wake_one() :: else fi;
+  if :: !covered && !job_queued -> submit(); told = told || threw :: else fi
 }
 inline pop(t) { queue ? t; withdraw_job() }
-inline finish() {
+inline end_tasks() {
   pending--;
   if :: pending == 0 -> notify(wait_sleeps) :: else fi
 }
@@ -68,15 +68,15 @@ inline finish() {
 /* A task has been taken: runs it. The lock is held before and after. */
 inline run_task() {
   atomic { unlock(); met++; if :: true :: true -> over && met == accepted fi };
-  atomic { lock(); finish() }
+  atomic { lock(); end_tasks() }
 }
 
-inline seek() {
+inline search() {
   if
-  :: atomic { seekers <= 1 -> seekers++; in_round = round; unlock() };
+  :: atomic { searchers <= 1 -> searchers++; in_round = round; unlock() };
      atomic {                  /* It has seen a task, or the end of the last one, or given up. */
        lock();
-       if :: open && round == in_round -> assert(seekers > 0); seekers-- :: else fi;
+       if :: open && round == in_round -> assert(searchers > 0); searchers-- :: else fi;
        in_round = 0
      }
   :: else
@@ -89,14 +89,14 @@ end:
   if
   :: atomic { in_pool -> in_pool = false }; atomic { lock(); job_queued = false }
   :: atomic { sent > 0 -> sent-- };
-     atomic { lock(); assert(coming > 0); coming-- }
+     atomic { lock(); assert(coming_workers > 0); coming_workers-- }
   :: atomic { sent > 0 && cancels > 0 -> sent--; cancels-- };
      atomic {
        lock();
-       assert(coming > 0);
-       coming--;
+       assert(coming_workers > 0);
+       coming_workers--;
 #if BAD != 3
-       pass_on();
+       ensure_runner();
 #endif
        unlock();
        goto end
@@ -106,36 +106,36 @@ end:
   :: len(queue) == 0 && !open -> break
   :: len(queue) == 0 && open ->
 #if BAD == 1
-     atomic { seekers++; unlock() };
-     atomic { !held; seekers--; goto end }
+     atomic { searchers++; unlock() };
+     atomic { !held; searchers--; goto end }
 #else
-     seek();
+     search();
      if :: len(queue) == 0 -> break :: else fi
 #endif
 #if BAD != 4
   :: atomic {
-       len(queue) > 0 && seekers + tokens + coming + 1 < len(queue);
-       seekers++;              /* For the task that it is about to take. */
+       len(queue) > 0 && searchers + promised_wakeups + coming_workers + 1 < len(queue);
+       searchers++;              /* For the task that it is about to take. */
        in_round = round;
-       if :: !covered -> wake_waiter() :: else fi;
+       if :: !covered -> wake_one() :: else fi;
        if
        :: !covered ->          /* The tasks are known to sleep: `n` workers will not be sent. */
           n = missing;
-          coming = coming + n;
+          coming_workers = coming_workers + n;
           do :: n > 0 -> sent++; n-- :: true -> break od;
           unlock()
        :: true -> goto nobody_sent
        fi
      };
-     atomic { lock(); coming = coming - n; n = 0 };
+     atomic { lock(); coming_workers = coming_workers - n; n = 0 };
 nobody_sent:
      atomic {
-       pass_on();
-       if :: open && round == in_round -> assert(seekers > 0); seekers-- :: else fi;
+       ensure_runner();
+       if :: open && round == in_round -> assert(searchers > 0); searchers-- :: else fi;
        in_round = 0;
        if :: len(queue) > 0 -> pop(t); t = 0; goto run_it :: else fi
      }
-  :: atomic { len(queue) > 0 && seekers + tokens + coming + 1 >= len(queue) -> pop(t); t = 0 };
+  :: atomic { len(queue) > 0 && searchers + promised_wakeups + coming_workers + 1 >= len(queue) -> pop(t); t = 0 };
 #else
   :: atomic { len(queue) > 0 -> pop(t); t = 0 };
 #endif
@@ -154,11 +154,11 @@ inline give(t) {
     accepted++;
     pending++;
     queue ! t;
-    if :: !covered -> wake_waiter() :: else fi;
+    if :: !covered -> wake_one() :: else fi;
     if
     :: covered -> goto done
     :: !covered ->             /* The pool sends a worker, or nobody. */
-       coming++;
+       coming_workers++;
        unlock();
        if :: sent++; goto done_unlocked :: true fi
     :: !covered -> goto no_worker   /* The tasks are known to be quick. */
@@ -166,7 +166,7 @@ inline give(t) {
   };
   atomic {
     lock();
-    coming--;
+    coming_workers--;
 #if BAD == 2
     if :: !(queue ?? [eval(t)]) -> goto done :: else fi;
 #endif
@@ -175,18 +175,18 @@ inline give(t) {
 no_worker:
   atomic {
     if :: job_queued -> goto done :: else fi;
-    submit_job();
+    submit();
     if :: !threw -> goto done :: else fi;
     if
     :: queue ?? [eval(t)] -> queue ?? eval(t); unlock()
     :: else ->
 #if BAD != 5
-       pass_on();
+       ensure_runner();
 #endif
        goto done
     fi
   };
-  atomic { lock(); accepted--; finish(); pass_on() };      /* It throws. */
+  atomic { lock(); accepted--; end_tasks(); ensure_runner() };      /* It throws. */
 done:
   unlock();
 done_unlocked:
@@ -210,9 +210,9 @@ active proctype go_once() {
 inline end_round() {
   if
   :: open ->
-     open = false; idle = 0; tokens = 0; seekers = 0;
+     open = false; parked = 0; promised_wakeups = 0; searchers = 0;
 #if BAD == 6
-     coming = 0;
+     coming_workers = 0;
 #endif
   :: else
   fi
@@ -221,26 +221,26 @@ inline end_round() {
 /* At any time, perhaps; and when all have begun. */
 active proctype waiter() {
   byte t, in_round;
-  bool looked, last, helps;
+  bool searched, last, helps;
   if :: true :: true -> over && met == accepted; last = true fi;
 again:
-  if :: helps = true :: helps = false; atomic { !held; pass_on() } fi;
+  if :: helps = true :: helps = false; atomic { !held; ensure_runner() } fi;
   lock();
   do
   :: pending == 0 -> break
-  :: pending > 0 && helps && len(queue) > 0 -> atomic { pop(t); t = 0; looked = false }; run_task()
-  :: pending > 0 && helps && len(queue) == 0 && !looked -> seek(); looked = true
-  :: pending > 0 && helps && len(queue) == 0 && looked ->
-     atomic { idle++; wait_sleeps = true; unlock() };
+  :: pending > 0 && helps && len(queue) > 0 -> atomic { pop(t); t = 0; searched = false }; run_task()
+  :: pending > 0 && helps && len(queue) == 0 && !searched -> search(); searched = true
+  :: pending > 0 && helps && len(queue) == 0 && searched ->
+     atomic { parked++; wait_sleeps = true; unlock() };
      atomic {
        !wait_sleeps;
        lock();
-       looked = false;
-       if :: tokens > 0 -> tokens-- :: else -> assert(idle > 0); idle-- fi
+       searched = false;
+       if :: promised_wakeups > 0 -> promised_wakeups-- :: else -> assert(parked > 0); parked-- fi
      }
   :: pending > 0 && !helps -> wait_on(wait_sleeps)
   od;
-  atomic { end_round(); looked = false; unlock() };
+  atomic { end_round(); searched = false; unlock() };
   if :: !last -> over && met == accepted; last = true; goto again :: else fi;
   assert(met == accepted)
 }
@@ -248,5 +248,5 @@ again:
 /* A go() that is blocked. */
 active proctype blocked() {
 end:
-  do :: atomic { told && !held -> told = false; pass_on() } od
+  do :: atomic { told && !held -> told = false; ensure_runner() } od
 }
