@@ -33,8 +33,8 @@ struct thread_cache_options {
   std::size_t max_threads = 0;                              ///< 0: no limit.
   std::string thread_name = "errgroup";                     ///< For debuggers; Linux keeps 15 characters.
   /// Called first on each new thread, which has its name and its signal mask by then, with no lock held; on
-  /// several threads at a time. An exception that escapes from it terminates the program. Destroyed with the
-  /// cache.
+  /// several threads at a time. What the thread was started for waits until it returns. An exception that escapes
+  /// from it terminates the program. Destroyed with the cache.
   std::function<void()> on_thread_start = nullptr;
 };
 
@@ -100,7 +100,8 @@ class function_job final : public pool_job {
     call();
     self.end_task();
   }
-  void not_coming() noexcept override { call(); }
+  void not_coming() noexcept override {}
+  bool can_be_queued_again() const noexcept override { return true; }
   void retain() noexcept override {}
   void release() noexcept override { delete this; }
 

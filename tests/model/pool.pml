@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSL-1.0
  * Copyright (c) 2026 the errgroup authors
  *
- * worker_pool: how a job finds its worker, whether it is sent or queued. One worker has the duty to search while a
- * job is queued; a worker that takes a job makes another one search if more is queued. Workers park in
- * detail/pool/parker.hpp, and their time may be over just as they are called. A worker naps while it searches, and may
- * be told to leave in a nap. One worker may be cancelled as it starts, naps or sleeps, perhaps with a job in its
- * hands: then another one is sent, or the job is told that nobody comes, and is submitted. One start of a thread
- * may fail; one worker may be replaced because it is on the wrong core. At most `max` workers exist, if that is
- * not 0; without a limit, any job may block until all of them have begun. The user sends or submits jobs, may
- * withdraw them, and shuts the pool down when all have begun or at any time before. Shown: each job that was
- * accepted is run, and none waits for a blocked one, or for the pool to be shut down; all workers leave; no worker
- * is called for a job that it was not given; nobody submits to a pool that is closed.
- * What the policy decides is left open. If no thread can be started when a worker passes the duty on, somebody
- * calls urge() later.
+ * worker_pool: how a job finds its worker, whether it is sent or queued. While a job is queued,
+ * one worker searches; a worker that takes a job makes another one search if more is queued. Workers park in
+ * detail/pool/parker.hpp, and their time may be over just as they are called. A worker naps while it searches, and
+ * may be told to leave in a nap. One worker may be cancelled as it starts, naps or sleeps, perhaps with a job in
+ * its hands: then another one is sent, or the job is queued again, or it is told that nobody comes, and submits
+ * itself. One start of a thread may fail; one worker may be replaced because it shares a core with its owner. At
+ * most `max` workers exist, if that is not 0; without a limit, any job may block until all of them have begun. The
+ * user sends or submits jobs, may withdraw them, and shuts the pool down when all have begun or earlier.
+ * Shown: each job that was accepted is run, and none waits for a blocked one, or for the pool to be shut down; all
+ * workers leave; no worker is called for a job that it was not given; nobody submits to a pool that is closed.
+ * What the policy decides is left open. If no thread can be started for a worker that is to search next,
+ * somebody calls ensure_searcher() later.
  * BAD == 1: a worker that takes a job does not make another one search.
  * BAD == 2: a worker whose time was over as it was called does not forget the call.
  * BAD == 3: a worker that is about to park does not look whether it was told to leave.
  * BAD == 4: in place of a worker that was sent, and is cancelled, nobody comes.
- * BAD == 5: a worker that is cancelled keeps the duty to search. */
+ * BAD == 5: a worker that is cancelled still counts as the searcher. */
 
 #include "common.pml"
 #define MOST 4                 /* Workers at a time. */
@@ -32,20 +32,21 @@ byte cancels = 1, failures = 1, time_outs = 1, replacements = 1;
 mtype = { open, closing, closed };
 mtype stage = open;
 byte max = 0;
-byte queue = 0, submissions = 0;
-bool duty = false;
+byte queue = 0;
+bool pushed = false;
+bool searching = false;
 byte threads = 0, busy = 0;
 bool unjoined = false;                     /* The last worker that has left is still to be joined. */
 mtype = { absent, parked, awake, left };
 mtype where[MOST] = absent;
-bool job[MOST], on_its_way[MOST], summoned[MOST], stop[MOST];
+bool job[MOST], on_its_way[MOST], searches[MOST], stop[MOST];
 bool woken[MOST], given[MOST];             /* Of the parkers. */
 
 /* What is to be shown. */
 byte wanted = 0, met = 0;                  /* Jobs that were accepted, or are about to be; that have begun. */
 bool over = false;                         /* The last one was given. */
 byte alive = 0;                            /* Threads that have not ended. */
-bool stranded = false;                     /* A worker could not pass the duty on. */
+bool stranded = false;                     /* No thread could be started to search. */
 hidden byte who, threw;                    /* Results, within one step. */
 
 inline give(w) { busy++; job[w] = true; on_its_way[w] = true }
@@ -69,7 +70,7 @@ inline start(with_job) {
 }
 
 /* Whom it wakes is left open. */
-inline idle_or_new(with_job) {
+inline wake_or_start(with_job) {
   threw = false;
   if
   :: where[0] == parked -> who = 0
@@ -88,19 +89,21 @@ inline idle_or_new(with_job) {
   fi
 }
 
-inline summon() {
-  idle_or_new(false);
-  if :: who != NOBODY -> summoned[who] = true; duty = true :: else fi
+inline wake_searcher() {
+  wake_or_start(false);
+  if :: who != NOBODY -> searches[who] = true; searching = true :: else fi
 }
-inline pass_on() { if :: queue > 0 && !duty -> summon(); stranded = stranded || threw :: else fi }
+inline search_for_the_rest() {
+  if :: queue > 0 && !searching -> wake_searcher(); stranded = stranded || threw :: else fi
+}
 
 /* If it throws, `threw` is true, and the job is not queued. */
 inline submit() {
   assert(stage != closed);
-  submissions++;
+  pushed = true;
   queue++;
   threw = false;
-  if :: !duty -> summon() :: else fi;
+  if :: !searching -> wake_searcher() :: else fi;
   if
   :: threw && threads != 0 && busy < threads -> threw = false     /* Somebody awake is about to look. */
   :: threw && (threads == 0 || busy == threads) -> queue--
@@ -113,13 +116,12 @@ inline take() {
   busy++;
   job[me] = true;
 #if BAD != 1
-  pass_on()
+  search_for_the_rest()
 #endif
 }
-inline stop_searching() { if :: summoned[me] -> summoned[me] = false; duty = false :: else fi }
+inline stop_searching() { if :: searches[me] -> searches[me] = false; searching = false :: else fi }
 
 active [MOST] proctype worker() {
-  byte before;
   bool was_sent;
 end_absent:
   atomic {
@@ -135,20 +137,20 @@ find:
     :: !job[me] && stop[me] ->
        stop_searching();
        if :: queue > 0 -> take(); unlock(); goto run_job :: else -> goto leave fi
-    :: !job[me] && !stop[me] && !summoned[me] && queue > 0 -> take(); unlock(); goto run_job
-    :: !job[me] && !stop[me] && !summoned[me] && !duty -> duty = true; summoned[me] = true
-    :: !job[me] && !stop[me] && !summoned[me] && (duty || queue == 0) -> goto park
-    :: !job[me] && !stop[me] && summoned[me]
+    :: !job[me] && !stop[me] && !searches[me] && queue > 0 -> take(); unlock(); goto run_job
+    :: !job[me] && !stop[me] && !searches[me] && !searching -> searching = true; searches[me] = true
+    :: !job[me] && !stop[me] && !searches[me] && (searching || queue == 0) -> goto park
+    :: !job[me] && !stop[me] && searches[me]
     fi
   };
 
-look:
+search:
   atomic {
     if
     :: stop[me] || queue > 0 ->
        stop_searching();
        if :: queue > 0 -> take(); unlock(); goto run_job :: else -> goto park fi
-    :: !stop[me] -> before = submissions; unlock()
+    :: !stop[me] -> pushed = false; unlock()
     fi
   };
   if
@@ -157,7 +159,7 @@ look:
   fi;
   atomic {
     assert(!given[me]);
-    if :: queue == 0 && submissions == before -> before = 0; stop_searching() :: else -> before = 0; goto look fi
+    if :: queue == 0 && !pushed -> stop_searching() :: else -> goto search fi
   };
 
 park:
@@ -197,7 +199,7 @@ run_job:
   atomic {
     lock();
     if
-    :: replacements > 0 && !stop[me] && (max == 0 || threads < max) && (queue == 0 || duty) ->
+    :: replacements > 0 && !stop[me] && (max == 0 || threads < max) && (queue == 0 || searching) ->
        replacements--;
        start(false);
        if :: who == NOBODY -> goto find :: else fi
@@ -216,11 +218,15 @@ leave:
     unjoined = true;
     threads--;
 #if BAD != 4
-    if :: was_sent -> idle_or_new(true); was_sent = (who == NOBODY) :: else fi;
+    if :: was_sent -> wake_or_start(true); was_sent = (who == NOBODY) :: else fi;
+    if
+    :: was_sent -> queue++; pushed = true; was_sent = false     /* A job that can be queued again. */
+    :: true
+    fi;
 #else
     was_sent = false;
 #endif
-    pass_on();
+    search_for_the_rest();
     unlock();
     if :: !was_sent -> goto gone :: else fi
   };
@@ -228,7 +234,7 @@ leave:
 gone:
   atomic {
     was_sent = false;
-    on_its_way[me] = false; summoned[me] = false; stop[me] = false; woken[me] = false; given[me] = false;
+    on_its_way[me] = false; searches[me] = false; stop[me] = false; woken[me] = false; given[me] = false;
     alive--;
     where[me] = absent;
     goto end_absent
@@ -264,7 +270,7 @@ active proctype user() {
   for (i : 1 .. jobs) {
     wanted++;
     if
-    :: atomic { !held; idle_or_new(true); sent = (who != NOBODY) }
+    :: atomic { !held; wake_or_start(true); sent = (who != NOBODY) }
     :: true                    /* The policy wants no worker at once. */
     fi;
     if :: sent -> sent = false :: else -> atomic { !held; submit(); wanted = wanted - threw } fi;
@@ -276,7 +282,7 @@ active proctype user() {
 }
 
 /* Submits, or waits, after a thread could not be started. */
-active proctype urge() {
+active proctype ensure_searcher() {
 end:
-  do :: atomic { stranded && !held -> stranded = false; pass_on() } od
+  do :: atomic { stranded && !held -> stranded = false; search_for_the_rest() } od
 }

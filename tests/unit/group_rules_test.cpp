@@ -29,6 +29,7 @@
 
 #include "blocked_thread.hpp"
 #include "test_executors.hpp"
+#include "timer_gate.hpp"
 
 namespace {
 
@@ -399,6 +400,7 @@ TEST(GroupRulesTest, ATaskThatIsDroppedIsAFailure) {
 TEST(GroupRulesTest, WithKeepGoingADeadlineAndTheParentStillDrop) {
   for (const bool by_deadline : {false, true}) {
     late_executor ex;
+    timer_gate gate;
     const auto [parent, cancel] = context().with_cancel();
     group g(by_deadline ? parent.with_timeout(5ms) : parent, errgroup::with_executor(ex), errgroup::keep_going());
     int ran = 0;
@@ -409,6 +411,7 @@ TEST(GroupRulesTest, WithKeepGoingADeadlineAndTheParentStillDrop) {
     for (const auto& runner : ex.take()) runner();
     EXPECT_TRUE(g.go([&] { ++ran; }));
     if (!by_deadline) cancel(error("why"));
+    gate.open();
     EXPECT_TRUE(g.get_context().sleep_for(1h));
     EXPECT_FALSE(g.go([&] { ++ran; }));
     EXPECT_EQ(g.wait().message(), "first");

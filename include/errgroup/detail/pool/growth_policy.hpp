@@ -20,18 +20,16 @@ namespace errgroup::detail {
 /// number of tasks that are known to sleep.
 class growth_policy {
  public:
-  /// What is known of a queued job when a worker looks at it.
+  /// What the searcher knows of a queued job when it passes by.
   struct figures {
     std::size_t cores;          // Of the machine.
-    std::size_t awake;          // Workers that run jobs, and are not known to sleep.
-    bool fresh;                 // The worker that looks has been woken for it, which takes as long as a nap.
-    bool here_before;           // The job was queued at the last look.
-    bool progressed;            // A task was taken from it since then.
-    std::uint32_t pace;         // What a thread outside the pool did for it since then: tasks added or run.
-    std::uint32_t deferred;     // Looks in a row at which it was left to that thread, and made no progress.
-    clock::duration stuck_for;  // For how long it has made no progress.
-    std::uint32_t given_up;     // How often that became too long.
-    bool untouched;             // No worker has it.
+    std::size_t awake;          // Workers that run jobs, and do not count as asleep.
+    bool just_woken;            // The searcher was woken for it, which takes as long as a nap.
+    bool seen_before;           // The job was queued when the searcher last passed by.
+    std::uint32_t taken;        // Tasks that were taken from it since then.
+    std::uint32_t owner_steps;  // What a thread outside the pool did for it since then: tasks added or run.
+    clock::duration stuck_for;  // For how long none was taken.
+    bool has_runner;            // A worker runs it.
   };
   enum class decision : unsigned char {
     leave,  // Its workers, or its owner, get on well.
@@ -39,21 +37,22 @@ class growth_policy {
     check,  // Nobody gets on: find out who sleeps, and decide again. If nobody does, leave it.
   };
 
-  /// True if a job whose owner does that much is best left to it: tasks that take less than it costs two cores to
-  /// share a queue are run fastest by one thread.
-  static bool brisk(const figures& f) noexcept {
-    return f.pace >= brisk_pace && (f.progressed || f.deferred < most_deferred);
+  /// Decides about a queued job that the searcher passes by.
+  static decision at_search(const figures& f) noexcept {
+    if (left_to_owner(f)) return decision::leave;
+    const std::size_t outside = f.owner_steps == 0 ? 0 : 1;
+    if (f.awake + outside < f.cores) return f.just_woken || f.seen_before ? decision::take : decision::leave;
+    if (!f.just_woken && (!f.seen_before || f.taken != 0)) return decision::leave;
+    return f.stuck_for < (f.has_runner ? longest_stuck : longest_alone) ? decision::check : decision::take;
   }
 
-  /// True if a job that gets a worker has waited for it in vain: its owner does not run it.
-  static bool late(const figures& f) noexcept { return !f.fresh && f.here_before && !f.progressed && f.pace == 0; }
+  /// True if the job has got on by no more than the one task that the last worker it was given has taken: these
+  /// tasks may sleep, and where cores are free nobody would find out before there is a worker for each core.
+  static bool may_sleep(const figures& f) noexcept { return f.seen_before && f.taken <= 1 && f.owner_steps == 0; }
 
-  static decision at_look(const figures& f) noexcept {
-    if (brisk(f)) return decision::leave;
-    const std::size_t outside = f.pace == 0 ? 0 : 1;
-    if (f.awake + outside < f.cores) return f.fresh || f.here_before ? decision::take : decision::leave;
-    if (!f.fresh && (!f.here_before || f.progressed)) return decision::leave;
-    return f.stuck_for < longest_stuck(f) ? decision::check : decision::take;
+  /// True if a job that gets a worker has waited for it in vain: its owner does not run it.
+  static bool late(const figures& f) noexcept {
+    return !f.just_woken && f.seen_before && f.taken == 0 && f.owner_steps == 0;
   }
 
   /// True if a worker is woken or started at once for a task of this kind.
@@ -62,22 +61,31 @@ class growth_policy {
     return kind != task_kind::quick && awake < cores;
   }
 
-  /// Returns for how long nobody looks, after `quiet` looks in a row at which there was nothing to do. A job that
-  /// nobody gets on with is found after two of the longest ones, at worst.
-  static clock::duration nap(unsigned quiet) noexcept { return shortest_nap * (1U << std::min(quiet, 3U)); }
-
-  /// How long a job may make no progress, though all workers are awake: they may compute for long, or wait for it
-  /// in a loop.
-  static clock::duration longest_stuck(const figures& f) noexcept {
-    if (f.untouched) return std::chrono::microseconds(150);
-    return std::chrono::microseconds(10'000 >> std::min<std::uint32_t>(f.given_up, 4));
+  /// True if a worker is woken or started at once for a task that nothing is known of, though all cores seem to be
+  /// used: it is likely to sleep if none of its kind has ended by now. A new process would have to start its
+  /// threads one search after the other.
+  static bool at_once_unknown(std::size_t threads, bool anyone_computes) noexcept {
+    return threads < 512 && !anyone_computes;
   }
 
-  static constexpr clock::duration shortest_nap = std::chrono::microseconds(20);
+  /// Returns for how long the searcher naps, after `quiet` passes in a row at which there was nothing to take. A
+  /// job that nobody gets on with is found after two of the longest naps, at worst.
+  static clock::duration nap(unsigned quiet) noexcept {
+    return std::chrono::microseconds(20) * (1U << std::min(quiet, 3U));
+  }
 
  private:
-  static constexpr std::uint32_t brisk_pace = 64;
-  static constexpr std::uint32_t most_deferred = 4;
+  // A job whose owner does that much is best left to it: tasks that take less than it costs two cores to share a
+  // queue are run fastest by one thread. The owner may only add tasks for a while, and run none.
+  static bool left_to_owner(const figures& f) noexcept {
+    return f.owner_steps >= 64 && (f.taken != 0 || f.stuck_for < std::chrono::microseconds(300));
+  }
+
+  // How long no task may be taken though all workers are awake: they compute for that long, or wait for one
+  // another in a loop.
+  static constexpr clock::duration longest_stuck = std::chrono::milliseconds(10);
+  static constexpr clock::duration longest_alone =
+      std::chrono::microseconds(150);  // The same, if it has no runner.
 };
 
 }  // namespace errgroup::detail

@@ -34,6 +34,10 @@ class thread_activity {
   /// Looks at the thread. Preconditions: it has not ended; one caller at a time.
   state look() noexcept;
 
+  /// True if it has used the processor for 100 µs since begin(), or since the last look(): more than a task needs
+  /// that goes to sleep at once. Preconditions: as for look().
+  bool has_computed() const noexcept;
+
  private:
 #if defined(__linux__)
   static clock::duration time_of(clockid_t id) noexcept;
@@ -42,7 +46,7 @@ class thread_activity {
   clockid_t processor_time_ = 0;  // Set by begin(), then constant.
   long thread_ = 0;               // As above.
   clock::time_point looked_;      // Of the last look. Whoever looks.
-  clock::duration used_{};        // Processor time then. As above.
+  clock::duration used_{};        // Processor time then, or at begin(). As above.
 #endif
 };
 
@@ -53,6 +57,7 @@ class thread_activity {
 inline void thread_activity::begin() noexcept {
   thread_ = syscall(SYS_gettid);
   if (pthread_getcpuclockid(pthread_self(), &processor_time_) != 0) processor_time_ = CLOCK_MONOTONIC;
+  used_ = time_of(processor_time_);
 }
 
 inline clock::duration thread_activity::time_of(clockid_t id) noexcept {
@@ -69,6 +74,10 @@ inline thread_activity::state thread_activity::look() noexcept {
   looked_ = now;
   used_ = used;
   return was_awake ? state::awake : read_state();
+}
+
+inline bool thread_activity::has_computed() const noexcept {
+  return time_of(processor_time_) - used_ >= std::chrono::microseconds(100);
 }
 
 // The state is the letter behind the name, which stands in parentheses and may hold others.
@@ -90,6 +99,7 @@ inline thread_activity::state thread_activity::read_state() const noexcept {
 
 inline void thread_activity::begin() noexcept {}
 inline thread_activity::state thread_activity::look() noexcept { return state::not_known; }
+inline bool thread_activity::has_computed() const noexcept { return false; }
 
 #endif
 
