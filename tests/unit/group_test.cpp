@@ -179,7 +179,7 @@ TEST(GroupTest, OfTwoCancelsBetweenRoundsTheFirstStaysTheCause) {
 TEST(GroupTest, AnEmptyCauseIsCanceled) {
   for (const bool context_is_made : {false, true}) {
     group g;
-    if (context_is_made) EXPECT_FALSE(g.get_context().done());
+    if (context_is_made) (void)g.get_context();
     g.cancel(error());
     EXPECT_FALSE(g.go([] {}));
     EXPECT_EQ(g.wait(), errc::canceled);
