@@ -248,10 +248,14 @@ TEST(ThreadCacheTest, WorkGivenByAThreadThatEndsIsRun) {
 }
 
 TEST(ThreadCacheTest, NamesItsThreads) {
-  thread_cache cache({.thread_name = "my-cache-with-a-long-name"});
-  char name[32] = {};
-  run(cache, [&] { pthread_getname_np(pthread_self(), name, sizeof(name)); });
-  EXPECT_EQ(std::string(name), "my-cache-with-a");
+  const auto name_in = [](thread_cache& cache) {
+    char name[32] = {};
+    run(cache, [&] { pthread_getname_np(pthread_self(), name, sizeof(name)); });
+    return std::string(name);
+  };
+  thread_cache named({.thread_name = "my-cache-with-a-long-name"}), unnamed;
+  EXPECT_EQ(name_in(named), "my-cache-with-a");
+  EXPECT_EQ(name_in(unnamed), "errgroup");
 }
 
 // Compares the calling thread's mask with one that blocks these signals.

@@ -29,6 +29,7 @@
 
 #include "blocked_thread.hpp"
 #include "test_executors.hpp"
+#include "timer_gate.hpp"
 
 namespace {
 
@@ -309,6 +310,41 @@ struct move_only_value {
   int operator()() { return *only; }
 };
 
+// Counts what is done to it, and to its copies. Large or small: a task of either size.
+template <std::size_t Size>
+struct counting_task {
+  int* touched;
+  char more[Size] = {};
+  explicit counting_task(int& count) : touched(&count) {}
+  counting_task(const counting_task& other) : touched(other.touched) { ++*touched; }
+  counting_task(counting_task&& other) noexcept : touched(other.touched) { ++*touched; }
+  void operator()() {}
+};
+
+template <std::size_t Size>
+void refuse_untouched() {
+  int touched = 0;
+  counting_task<Size> t(touched);
+  group full(errgroup::with_limit(0)), done;
+  done.cancel();
+  EXPECT_FALSE(full.try_go(t));
+  EXPECT_FALSE(full.try_go(std::move(t)));
+  EXPECT_FALSE(done.go(t));
+  EXPECT_FALSE(done.go(std::move(t)));
+  EXPECT_FALSE(done.try_go(t));
+  {
+    blocked_thread in_go([&] { EXPECT_FALSE(full.go(t)); });
+    EXPECT_EQ(touched, 0);
+    full.cancel();
+  }
+  EXPECT_EQ(touched, 0);
+}
+
+TEST(GroupRulesTest, ARefusedCallableIsNeitherCopiedNorMoved) {
+  refuse_untouched<1>();
+  refuse_untouched<1'000>();
+}
+
 TEST(GroupRulesTest, ARefusedCallableIsUntouched) {
   move_only_task t;
   move_only_value v;
@@ -364,6 +400,7 @@ TEST(GroupRulesTest, ATaskThatIsDroppedIsAFailure) {
 TEST(GroupRulesTest, WithKeepGoingADeadlineAndTheParentStillDrop) {
   for (const bool by_deadline : {false, true}) {
     late_executor ex;
+    timer_gate gate;
     const auto [parent, cancel] = context().with_cancel();
     group g(by_deadline ? parent.with_timeout(5ms) : parent, errgroup::with_executor(ex), errgroup::keep_going());
     int ran = 0;
@@ -374,6 +411,7 @@ TEST(GroupRulesTest, WithKeepGoingADeadlineAndTheParentStillDrop) {
     for (const auto& runner : ex.take()) runner();
     EXPECT_TRUE(g.go([&] { ++ran; }));
     if (!by_deadline) cancel(error("why"));
+    gate.open();
     EXPECT_TRUE(g.get_context().sleep_for(1h));
     EXPECT_FALSE(g.go([&] { ++ran; }));
     EXPECT_EQ(g.wait().message(), "first");

@@ -48,7 +48,9 @@ TEST(OptionsTest, TheLastOneWins) {
 TEST(OptionsTest, TheEarliestDeadlineWins) {
   const auto now = clock::now();
   EXPECT_EQ(apply(errgroup::with_timeout(1s), errgroup::with_timeout(5min)).timeout, 1s);
+  EXPECT_EQ(apply(errgroup::with_timeout(5min), errgroup::with_timeout(1s)).timeout, 1s);
   EXPECT_EQ(apply(errgroup::with_deadline(now + 1h), errgroup::with_deadline(now)).deadline, now);
+  EXPECT_EQ(apply(errgroup::with_deadline(now), errgroup::with_deadline(now + 1h)).deadline, now);
   EXPECT_EQ(group(errgroup::with_timeout(2h), errgroup::with_deadline(now + 1h)).get_context().deadline(),
             now + 1h);
   EXPECT_LE(group(errgroup::with_timeout(1h), errgroup::with_deadline(now + 3h)).get_context().deadline(),

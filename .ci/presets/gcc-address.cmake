@@ -1,0 +1,4 @@
+# g++ with AddressSanitizer and UndefinedBehaviorSanitizer.
+set(CMAKE_CXX_COMPILER g++ CACHE STRING "")
+set(ERRGROUP_SANITIZE address,undefined CACHE STRING "")
+include("${CMAKE_CURRENT_LIST_DIR}/common.cmake")
