@@ -16,8 +16,9 @@
 #include <vector>
 
 #include <errgroup/context.hpp>
-#include <errgroup/detail/group/group_core.hpp>
 #include <errgroup/detail/group/handle_slot.hpp>
+#include <errgroup/detail/group/shared_group.hpp>
+#include <errgroup/detail/group/submission.hpp>
 #include <errgroup/detail/group/task.hpp>
 #include <errgroup/error.hpp>
 #include <errgroup/options.hpp>
@@ -117,7 +118,7 @@ class group {
 
   /// Cancels the group, drops the tasks that have not started, and waits for the others.
   /// Preconditions: not inside one of its own tasks (asserted). Blocks: until no task runs.
-  ~group() { core_->close(); }
+  ~group() { state_->close(); }
 
   /// Starts a task. False: not started, since the context is done, and `f` is untouched; wait() returns the cause.
   /// So it does from a stop callback that the end of a round runs, but there is no wait() left to return it.
@@ -147,7 +148,7 @@ class group {
   /// Blocks: until no task is left.
   /// Throws: std::system_error (resource_deadlock_would_occur) from inside: in a task of the group, or of one
   /// whose context descends from this group's.
-  error wait() { return core_->wait(); }
+  error wait() { return state_->wait(); }
 
   /// Waits as wait() does, but for `d` at most, and runs no task. nullopt: still running, nothing changed.
   /// Throws: as wait().
@@ -155,24 +156,24 @@ class group {
   std::optional<error> wait_for(std::chrono::duration<Rep, Period> d) {
     return wait_until(detail::deadline_after(detail::clamped(d)));
   }
-  std::optional<error> wait_until(clock::time_point when) { return core_->wait_until(when); }
+  std::optional<error> wait_until(clock::time_point when) { return state_->wait_until(when); }
 
   /// Cancels the group's context with `cause`, in all rounds to come as well; the first cause stays.
   /// Blocks: while stop callbacks run, on this thread. If the context was done already they may still run on
   /// another one when this returns.
-  void cancel(error cause = errc::canceled) noexcept { core_->cancel(std::move(cause)); }
+  void cancel(error cause = errc::canceled) noexcept { state_->cancel(std::move(cause)); }
 
   /// Sets how many tasks may run at a time. Negative: no limit; 0: none are let in. At any time: what runs
   /// goes on, what has not begun is bound by the new limit, and a raised one lets in who is blocked in go().
-  void set_limit(std::ptrdiff_t n) { core_->set_limit(n); }
+  void set_limit(std::ptrdiff_t n) { state_->set_limit(n); }
 
   /// Returns the context of the open round; opens one if need be. Throws: as the constructor.
-  context get_context() const { return core_->current_context(); }
+  context get_context() const { return state_->current_context(); }
   [[nodiscard]] std::stop_token get_stop_token() const { return get_context().get_stop_token(); }
 
   /// Returns the errors of tasks that ran, in time order, up to collect_errors()' max; without those that only
   /// repeat the cause. Throws: std::bad_alloc.
-  [[nodiscard]] std::vector<error> errors() const { return core_->errors(); }
+  [[nodiscard]] std::vector<error> errors() const { return state_->errors(); }
 
  private:
   template <class F>
@@ -180,18 +181,18 @@ class group {
   template <class Task, class F, class... Args>
   bool place(bool may_block, error* why_not, F&& f, const Args&... args);
 
-  const detail::ref<detail::group_core> core_;  // Constant.
+  const detail::ref<detail::shared_group> state_;  // Constant.
 };
 
 // Implementation
 
 template <group_option... Options>
 group::group(context parent, Options&&... options)
-    : core_([&] {
+    : state_([&] {
         group_settings settings;
         (std::forward<Options>(options)(settings), ...);
         if (!settings.executor.object && !settings.executor.pool) settings.set_executor(thread_cache::shared());
-        return detail::group_core::make(parent, std::move(settings));
+        return detail::shared_group::make(parent, std::move(settings));
       }()) {}
 
 template <class F>
@@ -240,27 +241,28 @@ auto group::spawn(F&& f) {
 // user's code is stored under the lock.
 template <class Task, class F, class... Args>
 bool group::place(bool may_block, error* why_not, F&& f, const Args&... args) {
-  using core = detail::group_core;
+  using detail::admission;
   using detail::task_home;
   constexpr bool pooled = sizeof(Task) <= detail::task_blocks::size;
   using callable = std::decay_t<F>;
   constexpr bool trivial = pooled && std::is_same_v<detail::stored_callable<callable>, callable> &&
                            std::is_trivially_constructible_v<callable, F>;
   constexpr bool handy =
-      trivial && sizeof(Task) <= detail::handoff::size && alignof(Task) <= detail::handoff::alignment;
+      trivial && sizeof(Task) <= detail::handoff_ring::size && alignof(Task) <= detail::handoff_ring::alignment;
   const detail::task_kind kind = detail::site_of<Task>.kind();
   const detail::task_shape shape{pooled, handy && kind != detail::task_kind::blocking,
                                  detail::takes_context<callable>};
-  core::lock_type lock;
+  detail::submission::lock_type lock;
   void* block = nullptr;
-  const core::admission how = core_->admit(lock, may_block, shape, block, why_not);
-  if (how == core::admission::full || how == core::admission::refused) return false;
+  detail::submission submission(*state_);
+  const admission how = submission.admit(lock, may_block, shape, block, why_not);
+  if (how == admission::full || how == admission::refused) return false;
   Task* task = nullptr;
   if constexpr (trivial) {
-    const bool handed = how == core::admission::handed;
+    const bool handed = how == admission::handed;
     task = ::new (block) Task(handed ? task_home::slot : task_home::block, std::forward<F>(f), args...);
     if (handed) {
-      core_->hand_over();
+      submission.hand_over();
       return true;
     }
   } else {
@@ -270,11 +272,11 @@ bool group::place(bool may_block, error* why_not, F&& f, const Args&... args) {
       task = ::new (block) Task(pooled ? task_home::block : task_home::heap, std::forward<F>(f), args...);
     } catch (...) {
       if (!pooled) ::operator delete(block);
-      core_->unreserve(lock, how, pooled ? block : nullptr);
+      submission.undo_admit(lock, how, pooled ? block : nullptr);
       throw;
     }
   }
-  core_->enqueue(lock, how, *task, kind);
+  submission.enqueue(lock, how, *task, kind);
   return true;
 }
 

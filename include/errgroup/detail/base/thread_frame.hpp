@@ -5,15 +5,13 @@
 
 namespace errgroup::detail {
 
-class round_context;
-
 /// Notes, for a scope, what the calling thread is inside of. The frames of a thread form a stack.
 class thread_frame {
  public:
   enum class kind : unsigned char {
-    task,    // A task of the group whose round_context is `of`, or the destructor of its callable.
+    task,    // A task of `of`, or the destructor of its callable.
     lent,    // A function that the executor `of` runs: the thread is one of its own, as long as that lasts.
-    ending,  // The stop callbacks that the end of a round of that group runs.
+    ending,  // The stop callbacks that the end of a round of `of` runs.
   };
 
   thread_frame(kind k, const void* of) noexcept : outer_(top()), of_(of), kind_(k) { top() = this; }
@@ -21,44 +19,35 @@ class thread_frame {
   thread_frame& operator=(const thread_frame&) = delete;
   ~thread_frame() { top() = outer_; }
 
+  /// True if the calling thread is inside of nothing.
+  static bool none() noexcept { return !top(); }
   /// True if one of the calling thread's frames is a `k` of `of`.
   static bool is_in(kind k, const void* of) noexcept {
-    return any([=](const thread_frame& f) { return f.kind_ == k && f.of_ == of; });
+    return is_in_any(k, [of](const void* other) { return other == of; });
   }
-
   /// True if the innermost of the calling thread's frames of `of` is a `k`.
   static bool innermost_is(kind k, const void* of) noexcept {
     const thread_frame* f = top();
     while (f && f->of_ != of) f = f->outer_;
     return f && f->kind_ == k;
   }
-
-  /// True if the calling thread runs a task of a group for whose context `matches(context)` is true.
+  /// True if one of them is a `k` of an object for which `matches(object)` is true. Asked from the inside out.
   template <class Matches>
-  static bool runs_task_of(Matches matches) noexcept {
-    return any([&](const thread_frame& f) {
-      return f.kind_ == kind::task && matches(*static_cast<const round_context*>(f.of_));
-    });
-  }
-
-  /// True if the calling thread is inside of nothing.
-  static bool none() noexcept { return !top(); }
-
- private:
-  template <class Matches>
-  static bool any(Matches matches) {
+  static bool is_in_any(kind k, Matches matches) noexcept {
     for (const thread_frame* f = top(); f; f = f->outer_) {
-      if (matches(*f)) return true;
+      if (f->kind_ == k && matches(f->of_)) return true;
     }
     return false;
   }
+
+ private:
   static const thread_frame*& top() noexcept {
     thread_local constinit const thread_frame* frame = nullptr;
     return frame;
   }
 
   const thread_frame* const outer_;  // Constant, as all that follows. Of the same thread.
-  const void* const of_;             // Of a task's group it outlives the frame; else it is compared only.
+  const void* const of_;             // If it is a task's, it outlives the frame; otherwise it is compared only.
   const kind kind_;
 };
 

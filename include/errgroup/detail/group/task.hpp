@@ -13,8 +13,8 @@
 #include <utility>
 
 #include <errgroup/context.hpp>
+#include <errgroup/detail/group/entry_list.hpp>
 #include <errgroup/detail/group/handle_slot.hpp>
-#include <errgroup/detail/group/task_queue.hpp>
 #include <errgroup/detail/pool/call_site.hpp>
 #include <errgroup/error.hpp>
 #include <errgroup/result.hpp>
@@ -212,7 +212,7 @@ class task : public queue_entry {
   /// Returns what is known of the place in the program that it was given from.
   virtual call_site& site() const noexcept = 0;
   /// Tells the handle, if there is one, why there is no value: the task failed, or is not to be started.
-  virtual void fail(const error&) noexcept {}
+  virtual void tell_handle(const error&) noexcept {}
 };
 
 template <class F>
@@ -252,7 +252,7 @@ class value_task final : public task {
         [&] { return catch_error([&]() -> error { return keep(invoke_task(std::move(f_), ctx)); }); });
   }
   call_site& site() const noexcept override { return site_of<value_task>; }
-  void fail(const error& e) noexcept override { slot_->value.emplace(e); }
+  void tell_handle(const error& e) noexcept override { slot_->value.emplace(e); }
 
  private:
   template <class R>
@@ -274,7 +274,7 @@ class value_task final : public task {
 /// Where a task may be stored.
 struct task_shape {
   bool pooled;         // In a block of the group's.
-  bool handy;          // In a handoff.
+  bool handy;          // In a slot of the handoff ring.
   bool needs_context;  // The context must be made first.
 };
 

@@ -3,92 +3,60 @@
 #ifndef ERRGROUP_DETAIL_GROUP_TASK_QUEUE_HPP
 #define ERRGROUP_DETAIL_GROUP_TASK_QUEUE_HPP
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+
+#include <errgroup/detail/group/entry_list.hpp>
+#include <errgroup/detail/group/task.hpp>
 
 namespace errgroup::detail {
 
-/// Whose memory a task lies in: its own, a block of the group's, or a slot of the group's handoff.
-enum class task_home : unsigned char { heap, block, slot };
-
-/// What a group can queue: a task, or a caller of go() that waits for a place at the limit.
-struct queue_entry {
-  explicit queue_entry(task_home h) noexcept : home(h), is_task(true) {}
-  queue_entry() noexcept : home(task_home::heap), is_task(false) {}
-  queue_entry(const queue_entry&) = delete;
-  queue_entry& operator=(const queue_entry&) = delete;
-
-  queue_entry* next = nullptr;  // In the queue. Guarded by the group's mutex.
-  std::uint32_t serial = 0;     // Tells tasks apart that live in the same block one after the other. As above.
-  const task_home home;         // Constant.
-  bool sent_back = false;       // It had a place, and is in line again. Guarded by the group's mutex.
-  const bool is_task;           // Constant.
-};
-
-/// Links entries that it does not own, the first to come first. The user guards it.
-class entry_queue {
+/// Holds the tasks of a group that have a place and have not begun, the first to come first. It does not own them.
+/// The group's mutex guards it; size() may be asked without, as a hint.
+class task_queue {
  public:
-  bool empty() const noexcept { return !first_; }
-  queue_entry* front() const noexcept { return first_; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  bool empty() const noexcept { return size() == 0; }
 
-  void push_back(queue_entry& e) noexcept {
-    e.next = nullptr;
-    (first_ ? last_->next : first_) = &e;
-    last_ = &e;
-  }
-  /// Puts it behind those in front that were sent back.
-  void send_back(queue_entry& e) noexcept {
-    e.sent_back = true;
-    queue_entry** at = &first_;
-    while (*at && (*at)->sent_back) at = &(*at)->next;
-    e.next = *at;
-    *at = &e;
-    if (!e.next) last_ = &e;
-  }
-  /// Preconditions: it is not empty.
-  queue_entry& pop_front() noexcept {
-    queue_entry& e = *first_;
-    first_ = e.next;
-    return e;
-  }
+  /// Gives `t` a serial number of its own.
+  void number(task& t) noexcept { t.serial = ++serial_; }
 
-  /// Takes out the first entry that `wanted(entry)` is true for; null if there is none.
+  void push(task& t) noexcept {
+    tasks_.push_back(t);
+    set_size(size() + 1);
+  }
+  /// Preconditions: it is not empty, as for front().
+  task& pop() noexcept {
+    set_size(size() - 1);
+    return static_cast<task&>(tasks_.pop_front());
+  }
+  const task& front() const noexcept { return static_cast<const task&>(*tasks_.front()); }
+
+  /// Takes out the first task that `wanted(task)` is true for; null if there is none.
   template <class Wanted>
-  queue_entry* take_first(Wanted wanted) noexcept {
-    queue_entry* before = nullptr;
-    for (queue_entry* e = first_; e; before = e, e = e->next) {
-      if (!wanted(*e)) continue;
-      (before ? before->next : first_) = e->next;
-      if (e == last_) last_ = before;
-      return e;
-    }
-    return nullptr;
+  task* take_first(Wanted wanted) noexcept {
+    queue_entry* const e = tasks_.take_first(wanted);
+    if (e) set_size(size() - 1);
+    return static_cast<task*>(e);
   }
-
-  /// Sends all but the first `n` entries of `from` back: to the front of what is here, in their order.
-  /// Preconditions: there are more than `n`.
-  void take_tail(entry_queue& from, std::size_t n) noexcept {
-    queue_entry* before = nullptr;
-    queue_entry* e = from.first_;
-    for (; n != 0; --n) {
-      before = e;
-      e = e->next;
-    }
-    for (queue_entry* back = e; back; back = back->next) back->sent_back = true;
-    from.last_->next = first_;
-    if (!first_) last_ = from.last_;
-    first_ = e;
-    if (before) {
-      before->next = nullptr;
-      from.last_ = before;
-    } else {
-      from.first_ = nullptr;
-    }
+  entry_list take_all() noexcept {
+    set_size(0);
+    return std::exchange(tasks_, {});
+  }
+  /// Sends the last `n` tasks back to the front of `line`. Preconditions: 0 < n <= size().
+  void send_back_last(std::size_t n, entry_list& line) noexcept {
+    set_size(size() - n);
+    line.send_back_tail(tasks_, size());
   }
 
  private:
-  queue_entry* first_ = nullptr;  // As the user guards the queue.
-  queue_entry* last_ = nullptr;   // If it is not empty. As above.
+  void set_size(std::size_t n) noexcept { size_.store(n, std::memory_order_relaxed); }
+
+  entry_list tasks_;                  // Guarded by the group's mutex.
+  std::atomic<std::size_t> size_{0};  // Written under the group's mutex; read without it as a hint, so relaxed.
+  std::uint32_t serial_ = 0;          // The last one given. Guarded by the group's mutex.
 };
 
 }  // namespace errgroup::detail
