@@ -59,10 +59,13 @@ TEST(GrowthPolicyTest, SendsAWorkerAtOnceWhereItIsWorthIt) {
   EXPECT_FALSE(growth_policy::at_once(task_kind::quick, 0, 2));
 }
 
-TEST(GrowthPolicyTest, SendsWorkersForUnknownTasksUntilSomebodyComputes) {
-  EXPECT_TRUE(growth_policy::at_once_unknown(100, false));
-  EXPECT_FALSE(growth_policy::at_once_unknown(100, true));
-  EXPECT_FALSE(growth_policy::at_once_unknown(512, false));
+TEST(GrowthPolicyTest, SendsWorkersForUnknownTasksUntilSomebodyComputesOrThereAreMany) {
+  EXPECT_TRUE(growth_policy::at_once_unknown(63, false, false));
+  EXPECT_FALSE(growth_policy::at_once_unknown(63, false, true));
+  EXPECT_FALSE(growth_policy::at_once_unknown(64, false, false));
+  EXPECT_TRUE(growth_policy::at_once_unknown(511, true, false));
+  EXPECT_FALSE(growth_policy::at_once_unknown(511, true, true));
+  EXPECT_FALSE(growth_policy::at_once_unknown(512, true, false));
 }
 
 TEST(GrowthPolicyTest, TasksMaySleepIfEachWorkerGotOnByOne) {

@@ -392,7 +392,7 @@ TEST(GoContextTest, Cause) {
        },
        errc::deadline_exceeded, errc::deadline_exceeded},
       {"WithTimeout canceled",
-       [] {
+       [&] {
          auto [ctx, cancel] = context().with_timeout(forever).with_cancel();
          cancel();
          return ctx;

@@ -420,7 +420,8 @@ TEST(JavaStructuredTest, ATaskMayCancelAfterTwoFailures) {
     }));
     std::this_thread::yield();
   }
-  EXPECT_TRUE(scope.wait().as<foo_exception>());
+  const error first = scope.wait();  // A task that was refused may have been, before the exceptions were out.
+  EXPECT_TRUE(first.as<foo_exception>() || first == errc::canceled) << first;
   int failed = 0;
   for (const handle<string>& subtask : subtasks) {
     ASSERT_TRUE(subtask.ready());

@@ -155,6 +155,25 @@ TEST(ContextTest, ChildIsDoneWithItsParentsErrAndCause) {
   EXPECT_EQ(late.cause().message(), "why");
 }
 
+// A long chain, so that the states are being written for as long as it takes another thread to look. That one is
+// awake by then.
+TEST(ContextTest, NoDescendantIsSeenActiveAfterItsAncestor) {
+  for (int round = 0; round != 50; ++round) {
+    const auto [top, cancel] = context().with_cancel();
+    std::vector<context> chain = {top};
+    for (int i = 0; i != 2'000; ++i) chain.push_back(chain.back().with_cancel().first);
+    const context leaf = chain.back();
+    std::atomic<int> looks{0};
+    std::jthread observer([&looks, &top = top, &leaf] {
+      while (!top.done()) ++looks;
+      EXPECT_TRUE(leaf.done());
+    });
+    while (looks < 1'000) {
+    }
+    cancel();
+  }
+}
+
 TEST(ContextTest, ParentIsNotDoneBecauseOfAChild) {
   const auto [parent, cancel_parent] = context().with_cancel();
   const auto [child, cancel] = parent.with_cancel();

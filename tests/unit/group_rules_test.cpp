@@ -383,6 +383,34 @@ TEST(GroupRulesTest, WhatATaskDidIsVisibleAfterWait) {
   }
 }
 
+// Nobody asks for the context, which would keep the cause.
+TEST(GroupRulesTest, ARefusedHandleHasTheFirstCauseThoughTheParentIsCancelledAfterIt) {
+  const auto [parent, cancel] = context().with_cancel();
+  group g(parent);
+  g.cancel(error("first"));
+  cancel(error("second"));
+  EXPECT_EQ(g.spawn([] { return 1; }).get().error().message(), "first");
+  EXPECT_EQ(g.wait().message(), "first");
+}
+
+// By the worker that comes to them, since nobody else does: the one thread is the failing task's.
+TEST(GroupRulesTest, WhatIsQueuedBehindAFailureIsDestroyedUnrunThoughNobodyWaits) {
+  std::latch queued(1);
+  std::atomic<bool> ran{false};
+  errgroup::thread_cache cache({.max_threads = 1});
+  group g(errgroup::with_executor(cache));
+  g.go([&] {
+    queued.wait();
+    return error("boom");
+  });
+  auto held = std::make_shared<int>(0);
+  g.go([&ran, held] { ran = true; });
+  queued.count_down();
+  while (held.use_count() != 1) std::this_thread::yield();
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(g.wait().message(), "boom");
+}
+
 TEST(GroupRulesTest, ATaskThatIsDroppedIsAFailure) {
   late_executor ex;
   const auto [parent, cancel] = context().with_cancel();

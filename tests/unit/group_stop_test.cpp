@@ -368,9 +368,9 @@ void give_blocked(group& g, std::latch& release) {
 
 // `n` tasks run at a time, with no thread in wait().
 void expect_places(group& g, int n) {
-  std::barrier meet(n + 1);
-  for (int i = 0; i != n; ++i) EXPECT_TRUE(g.go([&] { meet.arrive_and_wait(); }));
-  meet.arrive_and_wait();
+  const auto meet = std::make_shared<std::barrier<>>(n + 1);  // Each may be the last to leave it.
+  for (int i = 0; i != n; ++i) EXPECT_TRUE(g.go([meet] { meet->arrive_and_wait(); }));
+  meet->arrive_and_wait();
 }
 
 TEST_F(GroupEndedThreadTest, OneThatSleptInWaitGetsNoTask) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <concepts>
 #include <future>
 #include <latch>
 #include <memory>
@@ -166,6 +167,25 @@ TEST(GroupTest, CancelIsForGood) {
   EXPECT_EQ(g.wait().message(), "no more");
 }
 
+TEST(GroupTest, OfTwoCancelsBetweenRoundsTheFirstStaysTheCause) {
+  group g;
+  EXPECT_FALSE(g.wait());
+  g.cancel(error("first"));
+  g.cancel(error("second"));
+  EXPECT_FALSE(g.go([] {}));
+  EXPECT_EQ(g.wait().message(), "first");
+}
+
+TEST(GroupTest, AnEmptyCauseIsCanceled) {
+  for (const bool context_is_made : {false, true}) {
+    group g;
+    if (context_is_made) (void)g.get_context();
+    g.cancel(error());
+    EXPECT_FALSE(g.go([] {}));
+    EXPECT_EQ(g.wait(), errc::canceled);
+  }
+}
+
 TEST(GroupTest, DestructorCancelsAndJoins) {
   std::atomic<bool> ended{false};
   {
@@ -188,6 +208,15 @@ TEST(GroupTest, HandleGivesTheValueOrTheError) {
   EXPECT_TRUE(g.wait());
   EXPECT_EQ(**std::move(value).get(), 7);
   EXPECT_EQ(failed.get().error().message(), "bad");
+}
+
+TEST(GroupTest, AnRvalueHandleGivesTheValueAway) {
+  group g;
+  auto h = g.spawn([] { return std::make_shared<int>(7); });
+  EXPECT_FALSE(g.wait());
+  EXPECT_EQ(h.get().value().use_count(), 1);
+  const auto given = std::move(h).get();
+  EXPECT_EQ(given.value().use_count(), 1);
 }
 
 TEST(GroupTest, HandleThrowsBeforeTheEnd) {
@@ -300,6 +329,17 @@ TEST(GroupTest, TaskIsTriedWithContextThenTokenThenNothing) {
   EXPECT_EQ(a, 'c');
   EXPECT_EQ(b, 't');
   EXPECT_EQ(c, 'n');
+}
+
+// A context converts to a token, so most tasks that take a token are called with it by way of that.
+TEST(GroupTest, ATaskThatTakesATokenAndNothingElseGetsTheGroups) {
+  group g;
+  std::stop_token got;
+  EXPECT_TRUE(g.go([&](std::same_as<std::stop_token> auto token) { got = token; }));
+  const std::stop_token wanted = g.get_stop_token();
+  EXPECT_FALSE(g.wait());
+  EXPECT_TRUE(got.stop_possible());
+  EXPECT_EQ(got, wanted);
 }
 
 std::atomic<int> free_function_calls{0};

@@ -111,6 +111,22 @@ TEST(OptionsTest, RunnerIsCopyableAndRunsOnce) {
   EXPECT_EQ(ran, 2);
 }
 
+TEST(OptionsTest, ARunnerThatHasRunRunsNoLaterTask) {
+  late_executor ex;
+  group g(errgroup::with_executor(ex));
+  g.go([] {});
+  const std::function<void()> first = ex.given.at(0);
+  first();
+  bool ran = false;
+  g.go([&] { ran = true; });
+  first();
+  ex.given[0]();
+  EXPECT_FALSE(ran);
+  ex.given.at(1)();
+  EXPECT_TRUE(ran);
+  EXPECT_FALSE(g.wait());
+}
+
 TEST(OptionsTest, NoMoreRunnersThanQueuedTasks) {
   late_executor ex;
   group g(errgroup::with_executor(ex));

@@ -145,6 +145,12 @@ TEST(ResultTest, ValueRaisesTheError) {
   }
 }
 
+TEST(ResultTest, ValueOrOfAnRvalueMovesTheValue) {
+  result<std::shared_ptr<int>> r = std::make_shared<int>(7);
+  const std::shared_ptr<int> moved = std::move(r).value_or(nullptr);
+  EXPECT_EQ(moved.use_count(), 1);
+}
+
 TEST(ResultTest, ValueOrGivesTheValueOrTheOther) {
   EXPECT_EQ(parse("42").value_or(7), 42);
   EXPECT_EQ(parse("").value_or(7), 7);

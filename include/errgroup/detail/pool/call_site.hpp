@@ -65,8 +65,8 @@ class call_site {
   template <class F>
   decltype(auto) run(F&& f) {
     const task_kind believed = kind();
-    const std::uint32_t one_of = believed == task_kind::quick ? 64 : believed == task_kind::computing ? 8 : 1;
-    if (random() % one_of != 0) [[likely]]
+    const std::uint32_t mask = believed == task_kind::quick ? 63 : believed == task_kind::computing ? 7 : 0;
+    if ((random() & mask) != 0) [[likely]]
       return f();
     const timing timed(*this, believed);
     return f();

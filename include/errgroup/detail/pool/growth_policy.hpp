@@ -63,9 +63,10 @@ class growth_policy {
 
   /// True if a worker is woken or started at once for a task that nothing is known of, though all cores seem to be
   /// used: it is likely to sleep if none of its kind has ended by now. A new process would have to start its
-  /// threads one search after the other.
-  static bool at_once_unknown(std::size_t threads, bool anyone_computes) noexcept {
-    return threads < 512 && !anyone_computes;
+  /// threads one search after the other. A pool that has threads enough knows more by a check, but for the rest of
+  /// a burst.
+  static bool at_once_unknown(std::size_t threads, bool in_burst, bool anyone_computes) noexcept {
+    return threads < (in_burst ? 512 : 64) && !anyone_computes;
   }
 
   /// Returns for how long the searcher naps, after `quiet` passes in a row at which there was nothing to take. A

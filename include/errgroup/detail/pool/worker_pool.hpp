@@ -90,7 +90,7 @@ class worker_pool {
   static constexpr clock::duration replace_pause = std::chrono::milliseconds(5);  // Between two that are replaced.
 
   static void enter(void* pool, worker& self) { static_cast<worker_pool*>(pool)->work(self); }
-  bool wants_for_unknown() noexcept;
+  bool wants_for_unknown(const pool_job& job) noexcept;
   void work(worker& self);
   void call_start_hook();
   pool_job* find(lock_type& lock, worker& self);
@@ -110,9 +110,10 @@ class worker_pool {
   sleep_watch watch_{mutex_};  // Guarded by mutex_, as is all that follows.
   job_queue queue_{watch_, cores_};
   crew crew_;
-  bool searching_ = false;      // There is a searcher.
-  stage stage_ = stage::open;   // From open to closing and to closed by shut_down().
-  clock::time_point replaced_;  // When a worker on a shared core was replaced last.
+  const pool_job* burst_of_ = nullptr;  // Of the last unknown task that got a worker at once. Compared only.
+  bool searching_ = false;              // There is a searcher.
+  stage stage_ = stage::open;           // From open to closing and to closed by shut_down().
+  clock::time_point replaced_;          // When a worker on a shared core was replaced last.
 };
 
 // Implementation
@@ -153,7 +154,7 @@ inline bool worker_pool::send(pool_job& job, task_kind kind) {
   const std::lock_guard lock(mutex_);
   if (stage_ != stage::open) return false;
   if (!growth_policy::at_once(kind, watch_.awake(), cores_) &&
-      (kind != task_kind::unknown || !wants_for_unknown())) {
+      (kind != task_kind::unknown || !wants_for_unknown(job))) {
     return false;
   }
   if (!crew_.wake_or_start(&job, kind == task_kind::blocking)) return false;
@@ -170,8 +171,12 @@ ERRGROUP_NOINLINE inline void worker_pool::send_or_submit(pool_job& job, task_ki
   submit(job);
 }
 
-inline bool worker_pool::wants_for_unknown() noexcept {
-  return growth_policy::at_once_unknown(crew_.size(), watch_.anyone_computes()) || watch_.check(clock::now());
+inline bool worker_pool::wants_for_unknown(const pool_job& job) noexcept {
+  if (!growth_policy::at_once_unknown(crew_.size(), burst_of_ == &job, watch_.anyone_computes())) {
+    return watch_.check(clock::now());
+  }
+  burst_of_ = &job;
+  return true;
 }
 
 inline void worker_pool::submit(pool_job& job) {
