@@ -99,7 +99,7 @@ struct CrewTest : testing::Test {
     lock.unlock();
   }
 
-  using lock_type = std::unique_lock<std::mutex>;
+  using lock_type = errgroup::detail::ranked_lock<errgroup::detail::lock_rank::pool>;
   std::mutex mutex;
   sleep_watch watch{mutex};
   waiting_job a, b;

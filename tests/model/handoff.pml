@@ -12,6 +12,12 @@
  * What the consumer does to its word is one step; to mark the slot, or to lock, is another.
  * BAD: a caller in line goes to sleep and has not asked to be told of the end of a task that was handed over. */
 
+/* Mirrors: group/handoff_ring.hpp group/limiter.hpp group/group_state.hpp group/ring_consumer.hpp group/submission.hpp
+ *   group/runner_supply.hpp group/run_loop.hpp group/task_ending.hpp
+ * Names: closed open recalled given ended asked running is_recalled mark begun limit line queue beyond ask recall
+ *   backlog note_ends grant_places ensure_runner end_tasks enqueue withdraw_job job_queued searchers
+ *   promised_wakeups parked covered anyone_waits search granted */
+
 #include "common.pml"
 #ifndef TASKS
 #define TASKS 2        /* From outside. */
@@ -70,7 +76,7 @@ inline withdraw_now() {
 inline withdraw_job() { d_step { withdraw_now() } }
 inline release() { d_step { refs--; assert(refs > 0 || !job_queued) } }
 
-/* The first place of whoever drew this ticket. */
+/* The first place of the one that drew this ticket. */
 inline first_place(ticket) { if :: ticket > placed -> placed++; assert(ticket == placed) :: else fi }
 
 /* Gives the free places to those in line. */

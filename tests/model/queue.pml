@@ -8,12 +8,17 @@
  * run, so that each needs a runner of its own. The pool may send nobody; once, it may refuse the job, and a worker
  * that was sent may be cancelled on its way. Shown: a task that was accepted has somebody to come for it, so all
  * tasks meet (rule 4), and wait() returns; nobody is counted who does not come.
- * BAD == 1: a searcher leaves without another look at the queue under the mutex.
+ * BAD == 1: a searcher leaves without checking the queue again under the mutex.
  * BAD == 2: a go() whose task was taken, and that sends nobody, does not see to what others have queued meanwhile.
  * BAD == 3: the group is told that a worker does not come, and asks for no other.
  * BAD == 4: a worker that is about to take a task does not see to the rest.
  * BAD == 5: the same, but only if the pool has refused the job, too.
  * BAD == 6: the end of a round forgets the workers that are still to come. */
+
+/* Mirrors: group/runner_supply.hpp group/group_state.hpp group/recruiting.hpp group/run_loop.hpp group/parking.hpp
+ *   group/waiting.hpp group/task_ending.hpp group/task_queue.hpp
+ * Names: queue searchers promised_wakeups coming_workers parked round job_queued covered submit withdraw_job wake_one
+ *   ensure_runner pop end_tasks search end_round searched */
 
 #include "common.pml"
 #define TASKS 3

@@ -8,7 +8,10 @@
  * destroyed. Shown: both sleepers wake up whichever cancels first, or alone; no watcher is told that is gone; a
  * child is done no later than its parent.
  * The group's mutex is taken before the tree's, never after it.
- * BAD: to watch a context is not to look, under the tree's mutex, whether it is done. */
+ * BAD: to watch a context does not check, under the tree's mutex, whether it is done. */
+
+/* Mirrors: group/round_context.hpp group/rounds.hpp context/node.hpp context/done_watcher.hpp
+ * Names: made stopped watch linked done */
 
 #include "common.pml"
 
@@ -107,7 +110,7 @@ active proctype maker() {
   calls--
 }
 
-/* True, in `may_sleep`, if it is not done, and whoever makes it done comes by. */
+/* True, in `may_sleep`, if it is not done, and the thread that makes it done comes by. */
 inline watch() {
   if
   :: watched -> may_sleep = !context_done

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <errgroup/detail/base/intrusive_list.hpp>
+#include <errgroup/detail/base/lock_rank.hpp>
 #include <errgroup/detail/base/thread.hpp>
 #include <errgroup/detail/base/time.hpp>
 #include <errgroup/detail/pool/job.hpp>
@@ -85,9 +86,9 @@ class crew {
   enum class reason : unsigned char { sent, told, idle };
   /// Waits until the worker is sent with a job, told to search or to leave, or has been idle for too long. The
   /// mutex is not held on return if the worker is sent.
-  reason park(std::unique_lock<std::mutex>& lock, worker& self);
+  reason park(ranked_lock<lock_rank::pool>& lock, worker& self);
   /// Sleeps for `d` as the searcher; tell_to_leave() ends that. The mutex is held on entry and on return.
-  static void nap(std::unique_lock<std::mutex>& lock, worker& self, clock::duration d);
+  static void nap(ranked_lock<lock_rank::pool>& lock, worker& self, clock::duration d);
 
   /// Takes a worker off the crew, for good. Returns the thread that left before it, to be joined unlocked; the
   /// last one stays for last_to_leave().
@@ -95,7 +96,7 @@ class crew {
 
   /// Tells all workers to leave, those that will be started, too. Preconditions: the caller is none of them.
   void tell_all_to_leave() noexcept;
-  void wait_until_empty(std::unique_lock<std::mutex>& lock) {
+  void wait_until_empty(ranked_lock<lock_rank::pool>& lock) {
     ended_.wait(lock, [this] { return threads_ == 0; });
   }
   /// Returns the thread that left last, to be joined unlocked, if it was not returned before.
@@ -171,7 +172,7 @@ inline void crew::end_job(worker& w) noexcept {
 }
 
 // Who takes a worker from parked_ wakes it before the mutex is let go.
-inline crew::reason crew::park(std::unique_lock<std::mutex>& lock, worker& self) {
+inline crew::reason crew::park(ranked_lock<lock_rank::pool>& lock, worker& self) {
   if (self.stop.stop_requested()) return reason::told;  // A nap may have taken that call.
   set_parked(self, true);
   lock.unlock();
@@ -187,7 +188,7 @@ inline crew::reason crew::park(std::unique_lock<std::mutex>& lock, worker& self)
   return left_alone && !self.stop.stop_requested() ? reason::idle : reason::told;
 }
 
-inline void crew::nap(std::unique_lock<std::mutex>& lock, worker& self, clock::duration d) {
+inline void crew::nap(ranked_lock<lock_rank::pool>& lock, worker& self, clock::duration d) {
   lock.unlock();
   {
     const punctual_naps on_time;

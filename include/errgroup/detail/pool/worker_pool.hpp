@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include <errgroup/detail/base/lock_rank.hpp>
 #include <errgroup/detail/base/ref.hpp>
 #include <errgroup/detail/base/thread.hpp>
 #include <errgroup/detail/base/thread_frame.hpp>
@@ -85,7 +86,7 @@ class worker_pool {
  private:
   class leaving;
   enum class stage : unsigned char { open, closing, closed };
-  using lock_type = std::unique_lock<std::mutex>;
+  using lock_type = ranked_lock<lock_rank::pool>;
 
   static constexpr clock::duration replace_pause = std::chrono::milliseconds(5);  // Between two that are replaced.
 
@@ -151,7 +152,7 @@ class worker_pool::leaving {
 };
 
 inline bool worker_pool::send(pool_job& job, task_kind kind) {
-  const std::lock_guard lock(mutex_);
+  const lock_type lock(mutex_);
   if (stage_ != stage::open) return false;
   if (!growth_policy::at_once(kind, watch_.awake(), cores_) &&
       (kind != task_kind::unknown || !wants_for_unknown(job))) {
@@ -180,7 +181,7 @@ inline bool worker_pool::wants_for_unknown(const pool_job& job) noexcept {
 }
 
 inline void worker_pool::submit(pool_job& job) {
-  const std::lock_guard lock(mutex_);
+  const lock_type lock(mutex_);
   if (stage_ == stage::closed) {
     throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
                             "errgroup: the thread_cache was destroyed");
@@ -197,14 +198,14 @@ inline void worker_pool::submit(pool_job& job) {
 }
 
 inline bool worker_pool::withdraw(pool_job& job) noexcept {
-  const std::lock_guard lock(mutex_);
+  const lock_type lock(mutex_);
   if (!queue_.contains(job)) return false;
   queue_.erase(job);
   return true;
 }
 
 inline void worker_pool::ensure_searcher() noexcept {
-  const std::lock_guard lock(mutex_);
+  const lock_type lock(mutex_);
   search_for_the_rest();
 }
 
