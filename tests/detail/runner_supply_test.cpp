@@ -14,7 +14,7 @@ using errgroup::detail::runner_supply;
 struct RunnerSupplyTest : testing::Test {
   int object = 0;
   const executor_ref custom{{}, &object, nullptr};
-  const executor_ref pool;
+  const executor_ref pool{};
 };
 
 TEST_F(RunnerSupplyTest, CountsAllThatAreSureToCome) {
