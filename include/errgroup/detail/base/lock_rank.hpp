@@ -72,9 +72,13 @@ class ranked_lock : public std::unique_lock<std::mutex> {
   }
   static unsigned& held() noexcept { return held_lock_ranks(); }
 };
+template <lock_rank Rank>
+using ranked_guard = ranked_lock<Rank>;
 #else
 template <lock_rank Rank>
 using ranked_lock = std::unique_lock<std::mutex>;
+template <lock_rank Rank>
+using ranked_guard = std::lock_guard<std::mutex>;
 #endif
 
 }  // namespace errgroup::detail

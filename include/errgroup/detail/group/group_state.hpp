@@ -37,6 +37,7 @@ namespace errgroup::detail {
 class group_state : public pool_job, public runner_host, public done_watcher {
  public:
   using lock_type = ranked_lock<lock_rank::group>;
+  using guard_type = ranked_guard<lock_rank::group>;
 
   /// Throws: as rounds::open().
   group_state(const context& parent, group_settings&& s)

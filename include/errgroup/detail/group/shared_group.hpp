@@ -63,13 +63,13 @@ class shared_group final : public group_state {
 // Implementation
 
 inline context shared_group::current_context() {
-  const lock_type lock(mutex);
+  const guard_type lock(mutex);
   if (!history.is_open()) history.open();
   return history.current().make();
 }
 
 inline std::vector<error> shared_group::errors() {
-  const lock_type lock(mutex);
+  const guard_type lock(mutex);
   return history.failed().list();
 }
 
@@ -114,7 +114,7 @@ inline void shared_group::close() noexcept {
 }
 
 inline void shared_group::not_coming() noexcept {
-  const lock_type lock(mutex);
+  const guard_type lock(mutex);
   supply.end_expecting(1);
   ensure_runner();
 }
@@ -122,7 +122,7 @@ inline void shared_group::not_coming() noexcept {
 // Another runner is to be handed over, if nobody comes for the task otherwise: by the callers that are blocked
 // until it has run. A thread in wait() is parked only while all that is queued has somebody to come.
 inline void shared_group::drop_runner() noexcept {
-  const lock_type lock(mutex);
+  const guard_type lock(mutex);
   supply.calls().end_unbegun();
   if (lacks_runner()) wake_callers();
 }
@@ -130,7 +130,7 @@ inline void shared_group::drop_runner() noexcept {
 // With no lock held, by the thread that has made the context done. The watch has kept the group.
 inline void shared_group::on_done() noexcept {
   {
-    const lock_type lock(mutex);
+    const guard_type lock(mutex);
     if (history.is_open()) {
       grant_and_wake();
       watchers.wake_all();

@@ -143,7 +143,7 @@ inline void waiting::join() noexcept {
 inline void waiting::throw_if_inside() const {
   if (thread_frame::none()) return;
   {
-    const lock_type lock(group_.mutex);
+    const group_state::guard_type lock(group_.mutex);
     if (!group_.is_inside()) return;
   }
   throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),

@@ -87,6 +87,7 @@ class worker_pool {
   class leaving;
   enum class stage : unsigned char { open, closing, closed };
   using lock_type = ranked_lock<lock_rank::pool>;
+  using guard_type = ranked_guard<lock_rank::pool>;
 
   static constexpr clock::duration replace_pause = std::chrono::milliseconds(5);  // Between two that are replaced.
 
@@ -152,7 +153,7 @@ class worker_pool::leaving {
 };
 
 inline bool worker_pool::send(pool_job& job, task_kind kind) {
-  const lock_type lock(mutex_);
+  const guard_type lock(mutex_);
   if (stage_ != stage::open) return false;
   if (!growth_policy::at_once(kind, watch_.awake(), cores_) &&
       (kind != task_kind::unknown || !wants_for_unknown(job))) {
@@ -181,7 +182,7 @@ inline bool worker_pool::wants_for_unknown(const pool_job& job) noexcept {
 }
 
 inline void worker_pool::submit(pool_job& job) {
-  const lock_type lock(mutex_);
+  const guard_type lock(mutex_);
   if (stage_ == stage::closed) {
     throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
                             "errgroup: the thread_cache was destroyed");
@@ -198,14 +199,14 @@ inline void worker_pool::submit(pool_job& job) {
 }
 
 inline bool worker_pool::withdraw(pool_job& job) noexcept {
-  const lock_type lock(mutex_);
+  const guard_type lock(mutex_);
   if (!queue_.contains(job)) return false;
   queue_.erase(job);
   return true;
 }
 
 inline void worker_pool::ensure_searcher() noexcept {
-  const lock_type lock(mutex_);
+  const guard_type lock(mutex_);
   search_for_the_rest();
 }
 
