@@ -62,6 +62,12 @@ class group_state : public pool_job, public runner_host, public done_watcher {
   }
   /// True if enough come for what is queued.
   bool covered() const noexcept { return supply.covers(queue.size()); }
+  /// The same, with one more thread that was parked in wait(), if it takes that.
+  ERRGROUP_ALWAYS_INLINE bool covered_with_helper() noexcept {
+    if (covered()) return true;
+    supply.helpers().wake_one();
+    return covered();
+  }
   bool lacks_runner() const noexcept { return supply.lacks_runner(queue.size()); }
   /// True if there are tasks that have not begun and that need a place, or a runner.
   bool has_unstarted() const noexcept { return !queue.empty() || !limits.line_empty(); }
@@ -153,9 +159,7 @@ inline void group_state::wake_callers() noexcept {
 }
 
 inline void group_state::ensure_runner() noexcept {
-  if (covered()) return;
-  supply.helpers().wake_one();
-  if (covered() || supply.job_queued() || supply.custom()) return;
+  if (covered_with_helper() || supply.job_queued() || supply.custom()) return;
   try {
     supply.submit(*this);
   } catch (...) {

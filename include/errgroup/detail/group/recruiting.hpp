@@ -77,9 +77,7 @@ inline void recruiting::call_workers_for_the_rest(lock_type& lock) noexcept {
 }
 
 ERRGROUP_NOINLINE inline void recruiting::call_workers(lock_type& lock) noexcept {
-  if (group_.covered()) return;
-  group_.supply.helpers().wake_one();
-  if (group_.covered()) return;
+  if (group_.covered_with_helper()) return;
   if (group_.queue.front().site().kind() == task_kind::blocking) {
     // Each of these calls two more, if the tasks go on to sleep: few threads are started for a wrong guess.
     const std::size_t n = std::min<std::size_t>(group_.queue.size() - group_.supply.coming(), 2);
@@ -106,7 +104,7 @@ ERRGROUP_NOINLINE inline void recruiting::ensure_runners(lock_type& lock) noexce
 
 inline bool recruiting::nobody_comes() noexcept {
   if (group_.supply.custom()) return group_.lacks_runner();
-  if (group_.supply.job_queued()) group_.supply.executor().pool->urge();
+  if (group_.supply.job_queued()) group_.supply.executor().pool->ensure_searcher();
   return !group_.covered() && !group_.supply.job_queued();
 }
 

@@ -134,9 +134,7 @@ inline void submission::enqueue(lock_type& lock, admission how, task& t, task_ki
   } else {
     enqueue_at_limit(how, t);
   }
-  if (g.covered()) return;
-  g.supply.helpers().wake_one();
-  if (g.covered()) return;
+  if (g.covered_with_helper()) return;
   g.outside_progress();
   if (kind != task_kind::quick && !g.supply.custom()) {
     // One task that computes is as well run by the wait() that follows.

@@ -105,7 +105,7 @@ inline std::optional<error> waiting::wait_until(clock::time_point when) {
   const unsigned long long round = g.history.number();
   if (!g.supply.custom()) {
     g.ensure_runner();
-    if (g.supply.job_queued()) g.supply.executor().pool->urge();
+    if (g.supply.job_queued()) g.supply.executor().pool->ensure_searcher();
   }
   while (g.history.is_open(round) && g.limits.pending() != 0) {
     if (!g.history.watch(g)) {

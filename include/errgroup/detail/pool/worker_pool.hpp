@@ -77,7 +77,6 @@ class worker_pool {
 
   /// Makes sure that there is a searcher, in case no thread could be started when the last one took a job.
   void ensure_searcher() noexcept;
-  void urge() noexcept { ensure_searcher(); }
 
   /// Runs what is queued, then joins, and destroys on_thread_start. Preconditions: not never_destroyed; not called
   /// from a worker.
