@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "thread_start.hpp"
+#include "unowned_job.hpp"
 
 namespace {
 
@@ -24,15 +25,12 @@ using errgroup::detail::sleep_watch;
 using errgroup::detail::worker;
 
 /// Waits in its run until it is told to end.
-class waiting_job final : public pool_job {
+class waiting_job final : public unowned_job {
  public:
   void run(pool_worker&) override {
     begun_.count_down();
     end_.wait();
   }
-  void not_coming() noexcept override {}
-  void retain() noexcept override {}
-  void release() noexcept override {}
 
   void wait_until_it_runs() { begun_.wait(); }
   void end() { end_.count_down(); }

@@ -23,6 +23,7 @@
 #include <gtest/gtest.h>
 
 #include "thread_start.hpp"
+#include "unowned_job.hpp"
 
 namespace {
 
@@ -35,7 +36,7 @@ using errgroup::detail::task_kind;
 using errgroup::detail::worker_pool;
 
 /// Runs one task on each worker that it is given.
-class task_job final : public pool_job {
+class task_job final : public unowned_job {
  public:
   explicit task_job(std::function<void()> task) : task_(std::move(task)) {}
   void run(pool_worker& self) override {
@@ -43,9 +44,6 @@ class task_job final : public pool_job {
     task_();
     self.end_task();
   }
-  void not_coming() noexcept override {}
-  void retain() noexcept override {}
-  void release() noexcept override {}
 
  private:
   const std::function<void()> task_;

@@ -2,15 +2,7 @@
 #
 # Runs what follows `--`, and checks its exit code against EXIT_CODE and all that it prints against OUTPUT. With
 # STDOUT its standard output goes to that file, and only what it prints to the standard error is checked.
-math(EXPR last "${CMAKE_ARGC} - 1")
-set(after FALSE)
-foreach(i RANGE ${last})
-  if(after)
-    list(APPEND command "${CMAKE_ARGV${i}}")
-  elseif("${CMAKE_ARGV${i}}" STREQUAL "--")
-    set(after TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/command_line.cmake")
 if(DEFINED STDOUT)
   execute_process(COMMAND ${command} RESULT_VARIABLE code OUTPUT_FILE "${STDOUT}" ERROR_VARIABLE err)
 else()

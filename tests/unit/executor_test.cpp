@@ -25,6 +25,7 @@
 #include <gtest/gtest.h>
 
 #include "thread_start.hpp"
+#include "unowned_job.hpp"
 
 namespace {
 
@@ -549,7 +550,7 @@ TEST(ThreadCacheTest, AllIdleThreadsMayBeCancelledBeforeTheDestructor) {
 
 // A job whose owner and runner are seen to get on, so that the worker that looks takes long naps and leaves it
 // alone.
-class brisk_job final : public errgroup::detail::pool_job {
+class brisk_job final : public unowned_job {
  public:
   void run(errgroup::detail::pool_worker&) override {
     if (runs_.fetch_add(1) == 0) {
@@ -559,9 +560,6 @@ class brisk_job final : public errgroup::detail::pool_job {
       again_.set_value();
     }
   }
-  void not_coming() noexcept override {}
-  void retain() noexcept override {}
-  void release() noexcept override {}
 
   void wait_for_first_run() { first_.get_future().wait(); }
   void get_on() {
@@ -579,11 +577,8 @@ class brisk_job final : public errgroup::detail::pool_job {
   std::promise<void> first_, again_, end_;
 };
 
-struct ordinary_job final : errgroup::detail::pool_job {
+struct ordinary_job final : unowned_job {
   void run(errgroup::detail::pool_worker&) override {}
-  void not_coming() noexcept override {}
-  void retain() noexcept override {}
-  void release() noexcept override {}
 };
 
 // While a job is queued, somebody looks, also when the one who did is cancelled in its nap.

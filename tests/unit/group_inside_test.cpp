@@ -333,16 +333,14 @@ TEST(GroupInsideTest, ATaskOfAGroupBelowIsInsideWhoeverMadeTheGroup) {
   }
 }
 
-// Nor is it inside its parent's other groups.
-TEST(GroupInsideTest, ATaskBesideIsOutside) {
-  const auto [parent, cancel] = context().with_cancel();
-  group g(parent, errgroup::with_limit(1)), beside(parent);
+// Fills `g`, so that its go() blocks a task of `beside`, which calls `first()` before.
+template <class First>
+void expect_go_to_block(group& g, group& beside, First first) {
   std::latch release(1);
-  g.go([&] { release.wait(); });
-  (void)g.get_context();
   std::atomic<bool> blocked{false};
+  g.go([&] { release.wait(); });
   beside.go([&] {
-    EXPECT_EQ(g.wait_for(0s), std::nullopt);
+    first();
     blocked = true;
     EXPECT_TRUE(g.go([] {}));
     blocked = false;
@@ -353,6 +351,16 @@ TEST(GroupInsideTest, ATaskBesideIsOutside) {
   release.count_down();
   EXPECT_FALSE(beside.wait());
   EXPECT_FALSE(g.wait());
+}
+
+// Nor is it inside its parent's other groups.
+TEST(GroupInsideTest, ATaskBesideIsOutside) {
+  const auto [parent, cancel] = context().with_cancel();
+  group g(parent, errgroup::with_limit(1)), beside(parent);
+  expect_go_to_block(g, beside, [&] {
+    (void)g.get_context();
+    EXPECT_EQ(g.wait_for(0s), std::nullopt);
+  });
 }
 
 TEST(GroupInsideTest, ATaskAboveMayWaitForItsGroupsAndBlockAtTheirLimit) {
@@ -477,40 +485,14 @@ TEST(GroupLentThreadTest, GoOnALentThreadQueuesBeyondTheLimit) {
 TEST(GroupLentThreadTest, GoOnAThreadOfAnUnboundedCacheBlocks) {
   errgroup::thread_cache cache;
   group g(errgroup::with_executor(cache), errgroup::with_limit(1)), beside(errgroup::with_executor(cache));
-  std::latch release(1);
-  std::atomic<bool> blocked{false};
-  g.go([&] { release.wait(); });
-  beside.go([&] {
-    blocked = true;
-    EXPECT_TRUE(g.go([] {}));
-    blocked = false;
-  });
-  while (!blocked) std::this_thread::yield();
-  EXPECT_EQ(beside.wait_for(20ms), std::nullopt);  // A call that does not block ends in microseconds.
-  EXPECT_TRUE(blocked);
-  release.count_down();
-  EXPECT_FALSE(beside.wait());
-  EXPECT_FALSE(g.wait());
+  expect_go_to_block(g, beside, [] {});
 }
 
 // The thread is lent by another executor, which has nothing to do with who holds the places.
 TEST(GroupLentThreadTest, GoOnAThreadOfAnotherExecutorBlocks) {
   errgroup::thread_cache mine({.max_threads = 1}), other({.max_threads = 1});
   group g(errgroup::with_executor(mine), errgroup::with_limit(1)), beside(errgroup::with_executor(other));
-  std::latch release(1);
-  std::atomic<bool> blocked{false};
-  g.go([&] { release.wait(); });
-  beside.go([&] {
-    blocked = true;
-    EXPECT_TRUE(g.go([] {}));
-    blocked = false;
-  });
-  while (!blocked) std::this_thread::yield();
-  EXPECT_EQ(beside.wait_for(20ms), std::nullopt);
-  EXPECT_TRUE(blocked);
-  release.count_down();
-  EXPECT_FALSE(beside.wait());
-  EXPECT_FALSE(g.wait());
+  expect_go_to_block(g, beside, [] {});
 }
 
 }  // namespace
